@@ -1,0 +1,197 @@
+"""The instance at work: its database, settings, outward parts, queue and clock; and the Actor.
+
+Several instances live in one process. Which one is at work is a context variable, so threads,
+requests and tests never see each other's database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import peewee
+from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
+
+from billing_plugin.config import Settings
+from billing_plugin.errors import ConfigurationError, NotFound, StorageUnavailable
+
+_at_work: ContextVar[Instance | None] = ContextVar("billing_instance", default=None)
+_WAIT_S = 30
+_SQLITE_PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "full",
+    "foreign_keys": 1,
+    "busy_timeout": _WAIT_S * 1000,
+}
+_MAX_CONNECTIONS = 64
+
+
+def utc_now() -> datetime:
+    """The present instant, aware UTC. The only place that reads the wall clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Instance:
+    """One mounted billing system. Made by `Billing`; operations reach it through an Actor."""
+
+    database: peewee.Database
+    settings: Settings
+    providers: Mapping[str, Any] = field(default_factory=dict)
+    processor: Any = None
+    price_list: Any = None
+    enqueue: Callable[[str, str], None] = lambda _name, _id: None
+    open_vault: Callable[[], Any] | None = None
+    clock: Callable[[], datetime] = utc_now
+    prepare: Callable[[Instance], None] | None = None
+
+    @contextmanager
+    def active(self) -> Iterator[Instance]:
+        """Puts this instance to work in the present context, with an open connection."""
+        if _at_work.get() is self and not self.database.is_closed():
+            yield self
+            return
+        token = _at_work.set(self)
+        try:
+            with _connected(self.database):
+                self._prepare_once()
+                yield self
+        finally:
+            _at_work.reset(token)
+
+    def _prepare_once(self) -> None:
+        if self.prepare is not None:
+            prepare, self.prepare = self.prepare, None
+            try:
+                prepare(self)
+            except BaseException:
+                self.prepare = prepare
+                raise
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: an account's key, or (without account) an operator of the whole instance.
+
+    `scopes` are the words an operation may demand; "*" stands for all of them.
+    """
+
+    instance: Instance = field(repr=False, compare=False)
+    account_id: str | None = None
+    scopes: frozenset[str] = frozenset()
+    key_id: str | None = None
+    currency: str | None = None  # of the account
+    request_id: str | None = None
+
+    def may(self, scope: str) -> bool:
+        """Whether the actor holds the scope."""
+        return scope in self.scopes or "*" in self.scopes
+
+    def owned(self, account_id: str) -> str:
+        """The account id if the actor may see it; otherwise NotFound, as for an unknown one."""
+        if self.account_id not in (None, account_id):
+            raise NotFound("There is no such account.")
+        return account_id
+
+
+class ContextDatabase(peewee.DatabaseProxy):
+    """The database of the instance at work; models are bound to it once and for all."""
+
+    __slots__ = ("_Model", "_callbacks")
+
+    @property
+    def obj(self) -> peewee.Database | None:
+        """The present database, or None where no instance is at work."""
+        instance = _at_work.get()
+        return instance.database if instance else None
+
+    def initialize(self, obj: peewee.Database | None) -> None:
+        """Nothing to keep: the context holds the database."""
+
+
+def current() -> Instance:
+    """The instance at work. Raises ConfigurationError outside `Instance.active()`."""
+    instance = _at_work.get()
+    if instance is None:
+        raise ConfigurationError("No billing instance is at work here.")
+    return instance
+
+
+def now() -> datetime:
+    """The present instant by the clock of the instance at work."""
+    return current().clock()
+
+
+@contextmanager
+def write_transaction() -> Iterator[None]:
+    """One atomic change. SQLite takes its write lock at the start, so reads inside are decisions.
+
+    Raises StorageUnavailable when the database is busy, full or away; nothing is written then.
+    """
+    database = current().database
+    try:
+        with database.atomic("IMMEDIATE") if is_sqlite() else database.atomic():
+            yield
+    except (peewee.OperationalError, peewee.InterfaceError) as error:
+        raise StorageUnavailable("The database cannot write now.", details=repr(error)) from error
+
+
+def after_commit(action: Callable[[], None]) -> None:
+    """Runs the action once the present transaction is committed; never when it is rolled back."""
+    current().database.after_commit(action)
+
+
+def refuse_in_transaction() -> None:
+    """A guard for outward calls: nobody is asked while a transaction holds locks."""
+    if current().database.in_transaction():
+        raise ConfigurationError("An outward call was tried inside a transaction.")
+
+
+def is_sqlite() -> bool:
+    """Whether the instance at work is on SQLite."""
+    return isinstance(current().database, peewee.SqliteDatabase)
+
+
+def connect_to(url: str) -> peewee.Database:
+    """A pooled database for `sqlite:///FILE` or `postgresql://…`; nothing is opened yet.
+
+    SQLite: WAL, synchronous FULL (an acknowledged write survives power loss), IMMEDIATE locks.
+    """
+    if url.startswith("sqlite:///") and ":memory:" not in url and len(url) > len("sqlite:///"):
+        file: peewee.Database = PooledSqliteDatabase(
+            url.removeprefix("sqlite:///"),
+            pragmas=_SQLITE_PRAGMAS,
+            lock_type="IMMEDIATE",
+            autoconnect=False,
+            timeout=_WAIT_S,
+            max_connections=_MAX_CONNECTIONS,
+        )
+        return file
+    if url.startswith(("postgresql://", "postgres://")):
+        server: peewee.Database = PooledPostgresqlDatabase(
+            "postgresql://" + url.split("://", 1)[1],
+            prefer_psycopg3=True,
+            autoconnect=False,
+            timeout=_WAIT_S,
+            max_connections=_MAX_CONNECTIONS,
+        )
+        return server
+    raise ConfigurationError("A database URL is sqlite:///FILE or postgresql://USER@HOST/NAME.")
+
+
+@contextmanager
+def _connected(database: peewee.Database) -> Iterator[None]:
+    opened = False
+    try:
+        opened = database.connect(reuse_if_open=True)
+    except (peewee.OperationalError, peewee.InterfaceError, ValueError) as error:
+        raise StorageUnavailable("The database cannot be reached.", details=repr(error)) from error
+    try:
+        yield
+    finally:
+        if opened and not database.is_closed():
+            database.close()

@@ -1,0 +1,44 @@
+"""The Conduit face (seed 004): bare objects, camelCase, integer cents beside a dollars number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from billing_plugin.context import utc_now
+from billing_plugin.dialects.dialect import Dialect, request_id
+from billing_plugin.dialects.wire import iso_millis, reply
+from billing_plugin.errors import BillingError, InvalidRequest
+
+CODES = {
+    "unauthenticated": "API_KEY_INVALID",
+    "insufficient_funds": "INSUFFICIENT_BALANCE",
+    "limit_exceeded": "SPENDING_LIMIT_EXCEEDED",
+    "invalid_request": "VALIDATION_ERROR",
+}
+
+
+class Conduit(Dialect):
+    """Balance and transaction history as Conduit's clients know them."""
+
+    def write_error(self, error: BillingError) -> Response:
+        """`{"error": {message, code, details?, timestamp, requestId}}` (UO1 of the contract)."""
+        body: dict[str, Any] = {
+            "message": error.message,
+            "code": CODES.get(error.code, error.code.upper()),
+            "timestamp": iso_millis(utc_now()),
+            "requestId": request_id(),
+        }
+        if "fields" in error.extra:
+            body["details"] = error.extra["fields"]
+        return reply({"error": body}, _status(error))
+
+
+def _status(error: BillingError) -> int:
+    if error.code == "limit_exceeded":
+        return 429
+    return 400 if isinstance(error, InvalidRequest) else error.status
+
+
+conduit = Conduit("conduit", __name__, description="Usage as Conduit's clients know it.")

@@ -1,0 +1,109 @@
+"""Conduit: GET /balance and GET /ledger, exactly as seed 004 shows them.
+
+Amounts in cents are rounded half-even, balances down; both come from exact nanos, so the printed
+cents of sub-cent debits need not add up (see the dialect's page in the documentation).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import marshmallow
+from flask import Response
+from marshmallow import Schema, fields, validate
+
+from billing_plugin import operations
+from billing_plugin.dialects.conduit.face import conduit
+from billing_plugin.dialects.dialect import account_id, actor
+from billing_plugin.dialects.wire import iso_millis, number, reply
+from billing_plugin.money import Money
+
+if TYPE_CHECKING:
+    from billing_plugin.models.ledger import LedgerEntry
+
+TYPES = {
+    "topup": "CREDIT_PURCHASE",
+    "usage": "USAGE_DEBIT",
+    "support": "SUPPORT_CREDIT",
+    "refund": "REFUND_DEBIT",
+}
+
+
+class PageQuery(Schema):
+    """Page of the history; what is not known is without effect."""
+
+    limit = fields.Integer(load_default=10, validate=validate.Range(min=1, max=100))
+    offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=2**31))
+
+
+class BalanceShape(Schema):
+    """The balance."""
+
+    balanceInCents = fields.Integer(required=True)
+    balanceInDollars = fields.Float(required=True)
+
+
+class EntryShape(Schema):
+    """One transaction."""
+
+    id = fields.String(required=True)
+    type = fields.String(required=True)
+    amountInCents = fields.Integer(required=True)
+    balanceAfterInCents = fields.Integer(required=True)
+    metadata = fields.Dict(keys=fields.String(), required=True)
+    createdAt = fields.DateTime(required=True)
+
+
+class LedgerShape(Schema):
+    """One page of transactions; `count` is the number of rows in this page."""
+
+    entries = fields.List(fields.Nested(EntryShape), required=True)
+    limit = fields.Integer(required=True)
+    offset = fields.Integer(required=True)
+    count = fields.Integer(required=True)
+
+
+@conduit.route("/balance")
+@conduit.response(200, BalanceShape)
+def get_balance() -> Response:
+    """Get the balance"""
+    available = operations.check_balance(actor(), account_id()).available
+    cents = available.cents_down
+    dollars = number(Money.from_cents(cents, available.currency))
+    return reply({"balanceInCents": cents, "balanceInDollars": dollars})
+
+
+@conduit.route("/ledger")
+@conduit.arguments(PageQuery(), location="query", unknown=marshmallow.EXCLUDE)
+@conduit.response(200, LedgerShape)
+def get_ledger(query: dict[str, int]) -> Response:
+    """List transactions
+
+    Newest first.
+    """
+    limit, offset = query["limit"], query["offset"]
+    found = operations.list_entries(actor(), account_id(), limit=limit, offset=offset)
+    entries = [_shape(entry) for entry in found]
+    return reply({"entries": entries, "limit": limit, "offset": offset, "count": len(entries)})
+
+
+def _shape(entry: LedgerEntry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "type": TYPES.get(entry.kind) or _adjustment(entry),
+        "amountInCents": entry.amount.cents,
+        "balanceAfterInCents": entry.balance_after.cents_down,
+        "metadata": _metadata(entry),
+        "createdAt": iso_millis(entry.effective_at),
+    }
+
+
+def _adjustment(entry: LedgerEntry) -> str:
+    return "SUPPORT_CREDIT" if entry.amount_nanos > 0 else "REFUND_DEBIT"
+
+
+def _metadata(entry: LedgerEntry) -> dict[str, Any]:
+    facts = entry.metadata
+    if entry.kind == "usage":
+        return {"model": facts["model"], "tokens": facts["tokens"]}
+    return {"stripePaymentId": facts["paymentId"]} if "paymentId" in facts else dict(facts)

@@ -1,0 +1,92 @@
+"""Native: the report of metered spend."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import marshmallow
+from flask import Response
+from marshmallow import Schema, fields, validate
+
+from billing_plugin import operations
+from billing_plugin.dialects.dialect import account_id, actor
+from billing_plugin.dialects.native.face import Strict, native, ok
+from billing_plugin.dialects.native.shapes import MoneyShape, money
+from billing_plugin.errors import InvalidRequest
+from billing_plugin.money import split_cents
+from billing_plugin.operations.reports import SpendReport
+from billing_plugin.periods import Period, days, parse_day
+
+_DAY = validate.Regexp(r"^\d{4}-\d{2}-\d{2}$")
+
+
+class SpendQuery(Strict):
+    """Whole UTC days, both included; neither: this calendar month."""
+
+    to = fields.String(load_default=None, validate=_DAY)
+    groupBy = fields.String(
+        load_default="model", validate=validate.OneOf(("provider", "model", "day", "none"))
+    )
+    first = fields.String(load_default=None, validate=_DAY, data_key="from")
+
+
+class SpendGroupShape(Schema):
+    """One group; the cents of the groups add up to the cents of the total."""
+
+    key = fields.String(required=True)
+    amount = fields.Nested(MoneyShape, required=True)
+    count = fields.Integer(required=True)
+
+
+class SpendShape(Schema):
+    """Spend with its period (half-open), zone and source."""
+
+    periodStart = fields.DateTime(required=True)
+    periodEnd = fields.DateTime(required=True)
+    zone = fields.String(required=True)
+    source = fields.String(required=True)
+    groupBy = fields.String(required=True)
+    total = fields.Nested(MoneyShape, required=True)
+    count = fields.Integer(required=True)
+    groups = fields.List(fields.Nested(SpendGroupShape), required=True)
+
+
+@native.route("/spend")
+@native.arguments(SpendQuery(), location="query", unknown=marshmallow.RAISE)
+@native.response(200, SpendShape)
+def report_spend(query: dict[str, Any]) -> Response:
+    """Report spend"""
+    period = _period(query["first"], query["to"])
+    report = operations.report_spend(actor(), account_id(), period, group_by=query["groupBy"])
+    return ok(_shape(report))
+
+
+def _period(first: str | None, last: str | None) -> Period | None:
+    if first is None and last is None:
+        return None
+    if first is None or last is None:
+        raise InvalidRequest("from and to come together.")
+    start, end = parse_day(first), parse_day(last)
+    if end < start or end >= date.max - timedelta(days=1) or start.year < 1970:
+        raise InvalidRequest("to is not before from, and both are sensible days.")
+    return days(start, end)
+
+
+def _shape(report: SpendReport) -> dict[str, Any]:
+    whole = split_cents([group.amount for group in report.groups])
+    groups = [
+        {"key": group.key, "amount": {**(money(group.amount) or {}), "cents": cents}}
+        | {"count": group.count}
+        for group, cents in zip(report.groups, whole, strict=True)
+    ]
+    return {
+        "periodStart": report.period.start,
+        "periodEnd": report.period.end,
+        "zone": report.zone,
+        "source": report.source,
+        "groupBy": report.group_by,
+        "total": money(report.total),
+        "count": report.count,
+        "groups": groups,
+    }

@@ -1,0 +1,1 @@
+"""Nouns: the tables, and the questions asked of them. The only room that speaks SQL."""

@@ -1,0 +1,81 @@
+"""Accounts: who holds a balance. `available = posted - held`, never below the floor."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import peewee
+
+from billing_plugin import ids
+from billing_plugin.errors import NotFound
+from billing_plugin.models.base import Table, UTCDateTimeField, execute, fetch_one
+from billing_plugin.money import Money
+
+PREFIX = "acct"
+
+
+class Account(Table):
+    """One customer account. Amounts are nanos of `currency`; `sequence` counts its entries."""
+
+    id = peewee.TextField(primary_key=True)
+    name = peewee.TextField()
+    currency = peewee.TextField()
+    posted_nanos = peewee.BigIntegerField(default=0)
+    held_nanos = peewee.BigIntegerField(default=0)
+    floor_nanos = peewee.BigIntegerField(default=0)
+    sequence = peewee.BigIntegerField(default=0)
+    manual_sync_at = UTCDateTimeField(null=True)
+    created_at = UTCDateTimeField()
+
+    class Meta:
+        table_name = "billing_account"
+
+    @property
+    def posted(self) -> Money:
+        """Settled money."""
+        return Money(self.posted_nanos, self.currency)
+
+    @property
+    def held(self) -> Money:
+        """Money reserved by open holds."""
+        return Money(self.held_nanos, self.currency)
+
+    @property
+    def available(self) -> Money:
+        """Money that may be spent."""
+        return self.posted - self.held
+
+
+def create(name: str, currency: str, at: datetime) -> Account:
+    """Stores a new, empty account."""
+    account_id = ids.new_id(PREFIX)
+    return Account.create(id=account_id, name=name, currency=currency, created_at=at)
+
+
+def get(account_id: str) -> Account:
+    """The account. Raises NotFound."""
+    account = Account.get_or_none(Account.id == account_id)
+    if account is None:
+        raise NotFound("There is no such account.")
+    return account
+
+
+def claim_manual_sync(account_id: str, at: datetime, *, not_after: datetime) -> datetime | None:
+    """Takes the account's turn to sync by hand if the last one lies at or before `not_after`.
+
+    Returns None when the turn was taken, otherwise the time of the last one.
+    """
+    taken = fetch_one(
+        "UPDATE billing_account SET manual_sync_at = ? WHERE id = ?"
+        " AND (manual_sync_at IS NULL OR manual_sync_at <= ?) RETURNING id",
+        (at, account_id, not_after),
+    )
+    return None if taken else get(account_id).manual_sync_at
+
+
+def every_id_with_integrations() -> list[str]:
+    """Ids of the accounts that have at least one active integration."""
+    rows = execute(
+        "SELECT DISTINCT account_id FROM billing_integration WHERE active = 1 ORDER BY account_id"
+    )
+    return [row[0] for row in rows.fetchall()]

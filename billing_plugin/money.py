@@ -1,0 +1,166 @@
+"""Exact money: integer nano-units of one currency, and every rule by which it is rounded.
+
+One unit of a currency (a dollar, a euro, a yen) is 10**9 nanos. Whole cents cannot hold the
+price of a token; nanos hold nearly every one exactly. Binary floats are refused everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+
+from billing_plugin.errors import InvalidRequest
+
+NANOS_PER_UNIT = 10**9
+MAX_NANOS = 2**63 - 1
+DEFAULT_EXPONENT = 2
+# ISO 4217: currencies whose smallest unit is not one hundredth.
+EXPONENTS = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"), 0),
+    **dict.fromkeys(("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+}
+_EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An exact amount: `nanos` (signed 64-bit integer, 10**-9 of a unit) of `currency` (ISO 4217).
+
+    Raises InvalidRequest for floats, booleans, unknown currency forms and amounts beyond 64 bits.
+    """
+
+    nanos: int
+    currency: str = "USD"
+
+    def __post_init__(self) -> None:
+        if type(self.nanos) is not int:
+            raise InvalidRequest("Money is made of whole nanos, never of floats or booleans.")
+        if abs(self.nanos) > MAX_NANOS:
+            raise InvalidRequest("The amount is beyond 64 bits.", code="amount_out_of_range")
+        check_currency(self.currency)
+
+    @classmethod
+    def from_cents(cls, cents: int, currency: str = "USD") -> Money:
+        """From whole minor units of the currency (cents of a dollar, yen, fils)."""
+        if type(cents) is not int:
+            raise InvalidRequest("Cents are whole numbers.")
+        return cls(cents * nanos_per_cent(currency), currency)
+
+    @classmethod
+    def from_decimal(cls, amount: Decimal, currency: str = "USD") -> Money:
+        """From exact units; what lies below a nano is rounded half-even, once."""
+        if not isinstance(amount, Decimal):
+            raise InvalidRequest("An amount is an exact decimal, never a float.")
+        if not amount.is_finite() or amount.adjusted() > 12:
+            raise InvalidRequest("The amount is out of range.", code="amount_out_of_range")
+        nanos = _EXACT.multiply(amount, Decimal(NANOS_PER_UNIT))
+        return cls(int(nanos.to_integral_value(rounding=ROUND_HALF_EVEN)), currency)
+
+    @classmethod
+    def parse(cls, text: str, currency: str = "USD") -> Money:
+        """From decimal text such as "12.34"; more than nine decimals are refused, not rounded."""
+        try:
+            amount = Decimal(text.strip())
+        except (InvalidOperation, AttributeError) as error:
+            raise InvalidRequest("The amount is not a decimal number.") from error
+        money = cls.from_decimal(amount, currency)
+        if money.amount != amount:
+            raise InvalidRequest("An amount has at most nine decimals.")
+        return money
+
+    @classmethod
+    def zero(cls, currency: str = "USD") -> Money:
+        """Nothing, of a currency. Not the same as None, which is "unknown"."""
+        return cls(0, currency)
+
+    @property
+    def amount(self) -> Decimal:
+        """The exact decimal in units."""
+        return _EXACT.divide(Decimal(self.nanos), Decimal(NANOS_PER_UNIT))
+
+    @property
+    def text(self) -> str:
+        """The shortest exact decimal, at least the currency's own decimals: "42.50", "0.00061"."""
+        exponent = EXPONENTS.get(self.currency, DEFAULT_EXPONENT)
+        whole, fraction = divmod(abs(self.nanos), NANOS_PER_UNIT)
+        digits = f"{fraction:09d}".rstrip("0").ljust(exponent, "0")
+        sign = "-" if self.nanos < 0 else ""
+        return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
+
+    @property
+    def cents(self) -> int:
+        """Whole minor units, rounded half-even: the rule for amounts."""
+        unit = nanos_per_cent(self.currency)
+        whole, rest = divmod(self.nanos, unit)
+        up = 2 * rest > unit or (2 * rest == unit and whole % 2 == 1)
+        return whole + up
+
+    @property
+    def cents_down(self) -> int:
+        """Whole minor units, rounded down: the rule for balances, which never promise too much."""
+        return self.nanos // nanos_per_cent(self.currency)
+
+    def __add__(self, other: Money) -> Money:
+        self._same(other)
+        return Money(self.nanos + other.nanos, self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        self._same(other)
+        return Money(self.nanos - other.nanos, self.currency)
+
+    def __neg__(self) -> Money:
+        return Money(-self.nanos, self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        self._same(other)
+        return self.nanos < other.nanos
+
+    def __le__(self, other: Money) -> bool:
+        self._same(other)
+        return self.nanos <= other.nanos
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.currency}"
+
+    def _same(self, other: Money) -> None:
+        if self.currency != other.currency:
+            raise InvalidRequest(
+                f"{self.currency} and {other.currency} never add.", code="currency_mismatch"
+            )
+
+
+def check_currency(currency: str) -> str:
+    """The currency itself if it looks like an ISO 4217 code; otherwise InvalidRequest."""
+    if type(currency) is not str or len(currency) != 3 or not currency.isascii():
+        raise InvalidRequest("A currency is a three-letter ISO 4217 code.")
+    if not (currency.isalpha() and currency.isupper()):
+        raise InvalidRequest("A currency is a three-letter ISO 4217 code.")
+    return currency
+
+
+def nanos_per_cent(currency: str) -> int:
+    """How many nanos make the currency's minor unit (10**7 for dollars, 10**9 for yen)."""
+    return int(10 ** (9 - EXPONENTS.get(currency, DEFAULT_EXPONENT)))
+
+
+def split_cents(parts: Sequence[Money]) -> list[int]:
+    """Cents of each part so that they add up to the cents of the whole (largest remainder)."""
+    if not parts:
+        return []
+    whole = sum(parts[1:], parts[0]).cents
+    return share(whole, [(part.nanos, nanos_per_cent(part.currency)) for part in parts])
+
+
+def share(whole: int, ratios: Sequence[tuple[int, int]]) -> list[int]:
+    """Whole numbers near each ratio (numerator, denominator) that add up to `whole`."""
+    floors = [numerator // denominator for numerator, denominator in ratios]
+    rests = [numerator % denominator for numerator, denominator in ratios]
+    missing = whole - sum(floors)
+    order = sorted(range(len(ratios)), key=lambda index: -rests[index])
+    step = 1 if missing >= 0 else -1
+    chosen = order if missing >= 0 else order[::-1]
+    for index in chosen[: abs(missing)]:
+        floors[index] += step
+    return floors

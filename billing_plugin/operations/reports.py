@@ -1,0 +1,43 @@
+"""Reports of spend. Every figure states its period, zone, source and currency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from billing_plugin.context import Actor, now
+from billing_plugin.errors import InvalidRequest
+from billing_plugin.models import accounts, reports
+from billing_plugin.models.reports import GROUPS, SpendGroup
+from billing_plugin.money import Money
+from billing_plugin.operations.catalogue import operation
+from billing_plugin.periods import MONTHLY, Period, window
+
+
+@dataclass(frozen=True, slots=True)
+class SpendReport:
+    """Metered spend in a half-open period: exact total and groups that add up to it."""
+
+    period: Period
+    group_by: str
+    total: Money
+    count: int
+    groups: list[SpendGroup]
+    zone: str = "UTC"
+    source: str = "metered"
+
+
+@operation(scope="reports:read", effect="reads")
+def report_spend(
+    actor: Actor, account_id: str, period: Period | None = None, *, group_by: str = "model"
+) -> SpendReport:
+    """What the account spent in the period (None: this calendar month in UTC), grouped by
+    provider, model, day or none. Raises InvalidRequest, NotFound."""
+    del actor
+    if group_by not in GROUPS:
+        raise InvalidRequest(f"group_by is one of {', '.join(GROUPS)}.")
+    account = accounts.get(account_id)
+    span = period or window(MONTHLY, now())
+    groups = reports.spend(account_id, span, group_by=group_by, currency=account.currency)
+    total = sum((group.amount for group in groups), Money.zero(account.currency))
+    count = sum(group.count for group in groups)
+    return SpendReport(span, group_by, total, count, groups)

@@ -1,0 +1,108 @@
+"""Buying credit: the intent is stored, the processor is asked, the answer is settled once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billing_plugin.context import Actor, current, now, refuse_in_transaction, write_transaction
+from billing_plugin.errors import InvalidRequest, NotSupported, PaymentDeclined, ProviderError
+from billing_plugin.models import idempotency, topups
+from billing_plugin.models.ledger import Movement
+from billing_plugin.models.topups import FAILED, SUCCEEDED, UNKNOWN, TopUp
+from billing_plugin.money import Money
+from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.ledger import open_book
+from billing_plugin.processors.processor import Charge, Payment
+
+DEFAULT_METHOD = "default"
+
+
+@operation(scope="topups:write", effect="spends")
+def top_up(
+    actor: Actor,
+    account_id: str,
+    amount: Money,
+    *,
+    payment_method: str = DEFAULT_METHOD,
+    idempotency_key: str | None = None,
+) -> TopUp:
+    """Charges the payment method and credits the account, exactly once per idempotency key.
+
+    A lost answer leaves the top-up `unknown`, never failed: the same key asks the processor again.
+    Raises PaymentDeclined, NotSupported without a processor, InvalidRequest, IdempotencyConflict.
+    """
+    _check(amount)
+    processor = _processor()
+    topup = _intended(actor, account_id, amount, payment_method=payment_method, key=idempotency_key)
+    if topup.status in topups.OPEN:
+        topup = _paid(actor, topup, processor)
+    if topup.status == FAILED:
+        raise PaymentDeclined("The payment was declined.", extra={"topup_id": topup.id})
+    return topup
+
+
+@operation(scope="topups:read", effect="reads")
+def get_topup(actor: Actor, account_id: str, topup_id: str) -> TopUp:
+    """One top-up of the account. Raises NotFound."""
+    del actor
+    return topups.get(account_id, topup_id)
+
+
+def _check(amount: Money) -> None:
+    settings = current().settings
+    least = Money.from_cents(settings.topup_minimum_cents, amount.currency)
+    most = Money.from_cents(settings.topup_maximum_cents, amount.currency)
+    if not least <= amount <= most:
+        raise InvalidRequest(f"A top-up is {least} to {most}.", code="amount_out_of_range")
+
+
+def _processor() -> Any:
+    processor = current().processor
+    if processor is None:
+        raise NotSupported("No payment processor is set up.")
+    return processor
+
+
+def _intended(
+    actor: Actor, account_id: str, amount: Money, *, payment_method: str, key: str | None
+) -> TopUp:
+    content = {"amount": str(amount), "method": payment_method}
+    with write_transaction():
+        book = open_book(actor, account_id)
+        Money.zero(book.currency) + amount  # refuses another currency than the account's
+        intent = idempotency.intent(account_id, "top_up", key=key, content=content) if key else None
+        done = idempotency.replays([intent]) if intent else {}
+        if intent and intent.digest in done:
+            return topups.get(account_id, done[intent.digest])
+        topup = topups.create(
+            account_id, amount, now(), key_id=actor.key_id,
+            processor=_processor().name, payment_method=payment_method,
+        )  # fmt: skip
+        if intent:
+            idempotency.remember([(intent, topup.id)], now())
+        return topup
+
+
+def _paid(actor: Actor, topup: TopUp, processor: Any) -> TopUp:
+    refuse_in_transaction()
+    charge = Charge(topup.id, topup.amount, topup.payment_method)
+    try:
+        payment = processor.find(charge) if topup.status == UNKNOWN else None
+        payment = payment or processor.charge(charge)
+    except ProviderError:
+        payment = None
+    return _settled(actor, topup, payment)
+
+
+def _settled(actor: Actor, topup: TopUp, payment: Payment | None) -> TopUp:
+    with write_transaction():
+        book = open_book(actor, topup.account_id)
+        if payment is None:
+            topups.settle(topup, UNKNOWN, now())
+        elif not payment.succeeded:
+            topups.settle(topup, FAILED, now(), failure=payment.failure)
+        elif topups.settle(topup, SUCCEEDED, now(), payment_id=payment.payment_id):
+            facts = {"paymentId": payment.payment_id, "processor": topup.processor}
+            book.enter(Movement("topup", topup.amount, now(), topup.id, facts), now())
+            book.close()
+        return topups.get(topup.account_id, topup.id)

@@ -1,0 +1,147 @@
+"""Periods of time: half-open, calendar-true and time-zone-true.
+
+Named windows are calendar windows in an IANA zone (weeks begin on Monday); a window of N seconds
+is aligned to the epoch; `total` is one window for ever. Consecutive windows tile time: no gap, no
+overlap, whatever the zone does to its clocks.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from billing_plugin.errors import InvalidRequest
+
+TOTAL, DAILY, WEEKLY, MONTHLY = "total", "daily", "weekly", "monthly"
+NAMED_WINDOWS = (TOTAL, DAILY, WEEKLY, MONTHLY)
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+END = datetime(9999, 12, 31, tzinfo=UTC)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `start` (in) to `end` (out), both aware UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        aware(self.start)
+        aware(self.end)
+        if self.end < self.start:
+            raise InvalidRequest("A period ends after it starts.")
+
+    def __contains__(self, at: datetime) -> bool:
+        return self.start <= at < self.end
+
+
+def aware(at: datetime) -> datetime:
+    """The same instant in UTC. Raises InvalidRequest for a time without a zone."""
+    if at.tzinfo is None:
+        raise InvalidRequest("A time needs a zone.", code="naive_time")
+    return at.astimezone(UTC)
+
+
+def parse_time(text: str) -> datetime:
+    """An ISO 8601 instant with its zone, in UTC. Raises InvalidRequest for anything else."""
+    try:
+        return aware(datetime.fromisoformat(text))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidRequest("A time is ISO 8601 with a zone, such as 2026-03-01T00:00:00Z.") from (
+            error
+        )
+
+
+def parse_day(text: str) -> date:
+    """A calendar day, `YYYY-MM-DD`. Raises InvalidRequest for anything else."""
+    if not (isinstance(text, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text)):
+        raise InvalidRequest("A day is written YYYY-MM-DD.")
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidRequest("A day is written YYYY-MM-DD.") from error
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The IANA zone of that name. Raises InvalidRequest for an unknown one."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
+        raise InvalidRequest("That is not an IANA time zone.") from error
+
+
+def window(name: str, at: datetime, zone: str = "UTC") -> Period:
+    """The window of kind `name` (see NAMED_WINDOWS) that holds the instant `at`, in `zone`."""
+    instant = aware(at)
+    if name == TOTAL:
+        return Period(BEGINNING, END)
+    if name not in NAMED_WINDOWS:
+        raise InvalidRequest("A window is total, daily, weekly or monthly.")
+    return _calendar_window(name, instant, zone_named(zone))
+
+
+def window_of_seconds(length_s: int, at: datetime) -> Period:
+    """The window of `length_s` seconds, aligned to the epoch, that holds the instant `at`."""
+    if length_s <= 0:
+        raise InvalidRequest("A window has at least one second.")
+    length = timedelta(seconds=length_s)
+    start = BEGINNING + ((aware(at) - BEGINNING) // length) * length
+    return Period(start, start + length)
+
+
+def days(first: date, last: date, zone: str = "UTC") -> Period:
+    """The whole days from `first` to `last`, both included, in `zone`."""
+    place = zone_named(zone)
+    return Period(start_of_day(first, place), start_of_day(last + _DAY, place))
+
+
+def start_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant (UTC) of a local day; a day without a midnight begins after the gap."""
+    instant = datetime.combine(day, time(), zone).astimezone(UTC)
+    if instant.astimezone(zone).date() < day:
+        return _first_instant(day, instant, zone)
+    before = instant - timedelta(minutes=1)
+    return _first_instant(day, before - _DAY, zone) if _is_late(before, day, zone) else instant
+
+
+def _is_late(before: datetime, day: date, zone: ZoneInfo) -> bool:
+    return before.astimezone(zone).date() >= day
+
+
+def _first_instant(day: date, low: datetime, zone: ZoneInfo) -> datetime:
+    high = low + 2 * _DAY
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        middle = middle.replace(microsecond=0)
+        if middle <= low:
+            break
+        if middle.astimezone(zone).date() >= day:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _calendar_window(name: str, instant: datetime, zone: ZoneInfo) -> Period:
+    first = _first_day(name, instant.astimezone(zone).date())
+    start = start_of_day(first, zone)
+    following = _next_first_day(name, first)
+    end = start_of_day(following, zone)
+    if instant >= end:
+        return Period(end, start_of_day(_next_first_day(name, following), zone))
+    return Period(start, end)
+
+
+def _first_day(name: str, day: date) -> date:
+    if name == MONTHLY:
+        return day.replace(day=1)
+    return day - day.weekday() * _DAY if name == WEEKLY else day
+
+
+def _next_first_day(name: str, first: date) -> date:
+    if name == MONTHLY:
+        return (first.replace(day=28) + 4 * _DAY).replace(day=1)
+    return first + (7 * _DAY if name == WEEKLY else _DAY)
