@@ -169,6 +169,7 @@ def connect_to(url: str) -> peewee.Database:
             autoconnect=False,
             timeout=_WAIT_S,
             max_connections=_MAX_CONNECTIONS,
+            check_same_thread=False,  # the pool hands it on; one thread has it at a time
         )
         return file
     if url.startswith(("postgresql://", "postgres://")):
