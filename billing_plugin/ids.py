@@ -14,6 +14,7 @@ from uuid6 import uuid7
 from billing_plugin.errors import NotFound
 
 _PREFIXED = re.compile(r"([a-z]+)_([0-9a-f]{32})")
+_DIGITS = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII | re.I)
 
 
 def new_id(prefix: str) -> str:
@@ -36,7 +37,6 @@ def uuid_of(identifier: str) -> str:
 
 def from_hex(prefix: str, digits: str) -> str:
     """The id behind 32 hex digits or a dashed UUID. Raises NotFound for anything else."""
-    try:
-        return f"{prefix}_{UUID(digits).hex}"
-    except (ValueError, AttributeError) as error:
-        raise NotFound("There is no such thing.") from error
+    if not _DIGITS.fullmatch(digits):
+        raise NotFound("There is no such thing.")
+    return f"{prefix}_{UUID(digits).hex}"

@@ -6,9 +6,11 @@ price of a token; nanos hold nearly every one exactly. Binary floats are refused
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 
 from billing_plugin.errors import InvalidRequest
 
@@ -22,6 +24,8 @@ EXPONENTS = {
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_NANO = Decimal("1E-9")
+_PLAIN = re.compile(r"[+-]?[0-9]{1,100}(\.[0-9]{1,100})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +57,20 @@ class Money:
         """From exact units; what lies below a nano is rounded half-even, once."""
         if not isinstance(amount, Decimal):
             raise InvalidRequest("An amount is an exact decimal, never a float.")
-        if not amount.is_finite() or amount.adjusted() > 12:
+        if not amount.is_finite() or (amount and amount.adjusted() > 12):
             raise InvalidRequest("The amount is out of range.", code="amount_out_of_range")
-        nanos = _EXACT.multiply(amount, Decimal(NANOS_PER_UNIT))
-        return cls(int(nanos.to_integral_value(rounding=ROUND_HALF_EVEN)), currency)
+        rounded = amount.quantize(_NANO, context=_EXACT)
+        return cls(int(rounded.scaleb(9, context=_EXACT)), currency)
 
     @classmethod
     def parse(cls, text: str, currency: str = "USD") -> Money:
-        """From decimal text such as "12.34"; more than nine decimals are refused, not rounded."""
-        try:
-            amount = Decimal(text.strip())
-        except (InvalidOperation, AttributeError) as error:
-            raise InvalidRequest("The amount is not a decimal number.") from error
+        """From plain decimal text such as "12.34": no exponent, no grouping, no infinities.
+
+        More than nine decimals are refused, not rounded.
+        """
+        if not isinstance(text, str) or not _PLAIN.fullmatch(text.strip()):
+            raise InvalidRequest("The amount is not a decimal number such as 12.34.")
+        amount = Decimal(text.strip())
         money = cls.from_decimal(amount, currency)
         if money.amount != amount:
             raise InvalidRequest("An amount has at most nine decimals.")
@@ -145,22 +151,19 @@ def nanos_per_cent(currency: str) -> int:
     return int(10 ** (9 - EXPONENTS.get(currency, DEFAULT_EXPONENT)))
 
 
+def exact_decimals() -> AbstractContextManager[Context]:
+    """Arithmetic on Decimals inside is ours, whatever precision the host has set for its own."""
+    return localcontext(_EXACT)
+
+
 def split_cents(parts: Sequence[Money]) -> list[int]:
     """Cents of each part so that they add up to the cents of the whole (largest remainder)."""
     if not parts:
         return []
-    whole = sum(parts[1:], parts[0]).cents
-    return share(whole, [(part.nanos, nanos_per_cent(part.currency)) for part in parts])
-
-
-def share(whole: int, ratios: Sequence[tuple[int, int]]) -> list[int]:
-    """Whole numbers near each ratio (numerator, denominator) that add up to `whole`."""
-    floors = [numerator // denominator for numerator, denominator in ratios]
-    rests = [numerator % denominator for numerator, denominator in ratios]
-    missing = whole - sum(floors)
-    order = sorted(range(len(ratios)), key=lambda index: -rests[index])
-    step = 1 if missing >= 0 else -1
-    chosen = order if missing >= 0 else order[::-1]
-    for index in chosen[: abs(missing)]:
-        floors[index] += step
-    return floors
+    unit = nanos_per_cent(parts[0].currency)
+    cents = [part.nanos // unit for part in parts]
+    missing = sum(parts[1:], parts[0]).cents - sum(cents)
+    by_remainder = sorted(range(len(parts)), key=lambda index: -(parts[index].nanos % unit))
+    for index in by_remainder[:missing]:
+        cents[index] += 1
+    return cents

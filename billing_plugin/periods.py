@@ -8,17 +8,23 @@ overlap, whatever the zone does to its clocks.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import lru_cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo
 
 from billing_plugin.errors import InvalidRequest
 
 TOTAL, DAILY, WEEKLY, MONTHLY = "total", "daily", "weekly", "monthly"
 NAMED_WINDOWS = (TOTAL, DAILY, WEEKLY, MONTHLY)
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-END = datetime(9999, 12, 31, tzinfo=UTC)
+END = datetime(9999, 1, 1, tzinfo=UTC)  # so that no window overruns the calendar of Python
 _DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+_DAY_S = 86_400
+MAX_WINDOW_S = 100 * 366 * _DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +45,11 @@ class Period:
 
 
 def aware(at: datetime) -> datetime:
-    """The same instant in UTC. Raises InvalidRequest for a time without a zone."""
+    """The same instant in UTC. Raises InvalidRequest without a zone, or outside 1970 to 9998."""
     if at.tzinfo is None:
         raise InvalidRequest("A time needs a zone.", code="naive_time")
+    if not BEGINNING <= at <= END:
+        raise InvalidRequest("The time is out of range.", code="time_out_of_range")
     return at.astimezone(UTC)
 
 
@@ -49,7 +57,7 @@ def parse_time(text: str) -> datetime:
     """An ISO 8601 instant with its zone, in UTC. Raises InvalidRequest for anything else."""
     try:
         return aware(datetime.fromisoformat(text))
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError) as error:
         raise InvalidRequest("A time is ISO 8601 with a zone, such as 2026-03-01T00:00:00Z.") from (
             error
         )
@@ -57,7 +65,7 @@ def parse_time(text: str) -> datetime:
 
 def parse_day(text: str) -> date:
     """A calendar day, `YYYY-MM-DD`. Raises InvalidRequest for anything else."""
-    if not (isinstance(text, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text)):
+    if not (isinstance(text, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text)):
         raise InvalidRequest("A day is written YYYY-MM-DD.")
     try:
         return date.fromisoformat(text)
@@ -66,11 +74,13 @@ def parse_day(text: str) -> date:
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """The IANA zone of that name. Raises InvalidRequest for an unknown one."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
-        raise InvalidRequest("That is not an IANA time zone.") from error
+    """The IANA zone of that name. Raises InvalidRequest for an unknown one.
+
+    Names that only this machine knows (`localtime`, `right/UTC`) are unknown.
+    """
+    if not isinstance(name, str) or name not in _zone_names():
+        raise InvalidRequest("That is not an IANA time zone.")
+    return ZoneInfo(name)
 
 
 def window(name: str, at: datetime, zone: str = "UTC") -> Period:
@@ -85,8 +95,8 @@ def window(name: str, at: datetime, zone: str = "UTC") -> Period:
 
 def window_of_seconds(length_s: int, at: datetime) -> Period:
     """The window of `length_s` seconds, aligned to the epoch, that holds the instant `at`."""
-    if length_s <= 0:
-        raise InvalidRequest("A window has at least one second.")
+    if type(length_s) is not int or not 0 < length_s <= MAX_WINDOW_S:
+        raise InvalidRequest("A window has a whole number of seconds, at most 100 years.")
     length = timedelta(seconds=length_s)
     start = BEGINNING + ((aware(at) - BEGINNING) // length) * length
     return Period(start, start + length)
@@ -95,34 +105,30 @@ def window_of_seconds(length_s: int, at: datetime) -> Period:
 def days(first: date, last: date, zone: str = "UTC") -> Period:
     """The whole days from `first` to `last`, both included, in `zone`."""
     place = zone_named(zone)
+    if not BEGINNING.date() <= first <= last < END.date():
+        raise InvalidRequest("The days are out of range or out of order.")
     return Period(start_of_day(first, place), start_of_day(last + _DAY, place))
 
 
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:
     """The first instant (UTC) of a local day; a day without a midnight begins after the gap."""
-    instant = datetime.combine(day, time(), zone).astimezone(UTC)
-    if instant.astimezone(zone).date() < day:
-        return _first_instant(day, instant, zone)
-    before = instant - timedelta(minutes=1)
-    return _first_instant(day, before - _DAY, zone) if _is_late(before, day, zone) else instant
+    midnight = datetime.combine(day, time(), zone)
+    instant = midnight.astimezone(UTC)
+    if instant.astimezone(zone) == midnight:
+        return instant
+    # Clocks jumped over midnight, at most a day before: the first second that shows `day`.
+    low = instant - _DAY
+    steps = range(_DAY_S)
+    return low + bisect_left(steps, day, key=lambda step: _local_day(low, step, zone)) * _SECOND
 
 
-def _is_late(before: datetime, day: date, zone: ZoneInfo) -> bool:
-    return before.astimezone(zone).date() >= day
+def _local_day(low: datetime, step: int, zone: ZoneInfo) -> date:
+    return (low + step * _SECOND).astimezone(zone).date()
 
 
-def _first_instant(day: date, low: datetime, zone: ZoneInfo) -> datetime:
-    high = low + 2 * _DAY
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        middle = middle.replace(microsecond=0)
-        if middle <= low:
-            break
-        if middle.astimezone(zone).date() >= day:
-            high = middle
-        else:
-            low = middle
-    return high
+@lru_cache(maxsize=1)
+def _zone_names() -> frozenset[str]:
+    return frozenset(files("tzdata").joinpath("zones").read_text(encoding="ascii").split())
 
 
 def _calendar_window(name: str, instant: datetime, zone: ZoneInfo) -> Period:

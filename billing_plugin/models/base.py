@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import peewee
 
 from billing_plugin import context
+from billing_plugin.errors import InvalidRequest
 from billing_plugin.periods import aware
 
 if TYPE_CHECKING:  # peewee's fields are generic in its stubs only
@@ -19,7 +20,6 @@ if TYPE_CHECKING:  # peewee's fields are generic in its stubs only
 else:
     TimeBase, JSONBase = peewee.Field, peewee.TextField
 
-_TEXT_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
 Row = tuple[Any, ...]
 
 
@@ -58,14 +58,22 @@ class Table(peewee.Model):
 
 
 def dump(value: Any) -> str:
-    """JSON text as it is stored: sorted keys, no spaces, Decimals as text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_exact)
+    """JSON text as it is stored: sorted keys, no spaces, ASCII, Decimals as text.
+
+    Raises InvalidRequest for what JSON cannot say (NaN, sets, endless nesting).
+    """
+    try:
+        return _encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequest("The metadata is not JSON.") from error
 
 
 def stored_time(at: datetime) -> Any:
     """The form in which the present database keeps an instant."""
     instant = aware(at)
-    return instant.strftime(_TEXT_FORM) if context.is_sqlite() else instant
+    if not context.is_sqlite():
+        return instant
+    return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def read_time(value: Any) -> datetime | None:
@@ -121,3 +129,8 @@ def _exact(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     raise TypeError(f"{type(value).__name__} is not stored as JSON")
+
+
+_encode = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), default=_exact, allow_nan=False
+).encode

@@ -37,15 +37,14 @@ def intent(account_id: str, operation: str, *, key: str, content: Any) -> Intent
 def replays(intents: Iterable[Intent]) -> dict[str, str]:
     """Result ids of the intents that were carried out before, by digest.
 
-    Raises IdempotencyConflict when one of them had other content.
+    Raises IdempotencyConflict when one of them had other content, there or among the intents.
     """
-    contents = {intent.digest: intent.content for intent in intents}
+    contents = _contents(intents)
     found: dict[str, str] = {}
     for chunk in _chunks(list(contents)):
         rows = fetch_all(_FIND + f" WHERE digest IN ({places(chunk)})", chunk)
         for digest, content, result_id in rows:
-            if contents[digest] != content:
-                raise IdempotencyConflict("This idempotency key was used with other content.")
+            _refuse_other(contents[digest], content)
             found[digest] = result_id
     return found
 
@@ -62,6 +61,18 @@ def remember(done: Iterable[tuple[Intent, str]], at: datetime) -> None:
 def forget_before(at: datetime) -> None:
     """Drops keys older than their stated life."""
     execute("DELETE FROM billing_idempotency_key WHERE created_at < ?", (at,))
+
+
+def _contents(intents: Iterable[Intent]) -> dict[str, str]:
+    contents: dict[str, str] = {}
+    for one in intents:
+        _refuse_other(contents.setdefault(one.digest, one.content), one.content)
+    return contents
+
+
+def _refuse_other(content: str, other: str) -> None:
+    if content != other:
+        raise IdempotencyConflict("This idempotency key was used with other content.")
 
 
 def _chunks(values: list[str], size: int = 500) -> list[list[str]]:

@@ -14,7 +14,7 @@ from typing import Any
 import peewee
 
 from billing_plugin import ids
-from billing_plugin.errors import InsufficientFunds, InternalError, NotFound
+from billing_plugin.errors import InsufficientFunds, InternalError, InvalidRequest, NotFound
 from billing_plugin.models.base import (
     JSONField,
     Table,
@@ -48,6 +48,25 @@ _LOCK = (
 _CLOSE = (
     "UPDATE billing_account SET posted_nanos = posted_nanos + ?, sequence = sequence + ?"
     " WHERE id = ? AND sequence = ? AND posted_nanos + ? - held_nanos >= floor_nanos RETURNING id"
+)
+_ACCOUNTS = (
+    "SELECT a.id, a.posted_nanos, a.sequence, a.posted_nanos - a.held_nanos < a.floor_nanos,"
+    " COALESCE(e.total, 0), COALESCE(e.number, 0), COALESCE(last.balance_after_nanos, 0)"
+    " FROM billing_account a LEFT JOIN (SELECT account_id, SUM(amount_nanos) AS total,"
+    " COUNT(*) AS number FROM billing_ledger_entry GROUP BY account_id) e"
+    " ON e.account_id = a.id LEFT JOIN billing_ledger_entry last"
+    " ON last.account_id = a.id AND last.sequence = a.sequence ORDER BY a.id"
+)
+_CHAIN = (
+    "SELECT id, account_id, CASE WHEN sequence <> previous + 1 THEN 'its sequence leaves a gap'"
+    " WHEN balance_after_nanos <> before + amount_nanos THEN 'its balance_after does not follow'"
+    " ELSE 'its currency is not the account''s' END FROM (SELECT e.*, a.currency AS own,"
+    " COALESCE(LAG(e.sequence) OVER steps, 0) AS previous,"
+    " COALESCE(LAG(e.balance_after_nanos) OVER steps, 0) AS before"
+    " FROM billing_ledger_entry e JOIN billing_account a ON a.id = e.account_id"
+    " WINDOW steps AS (PARTITION BY e.account_id ORDER BY e.sequence)) chain"
+    " WHERE sequence <> previous + 1 OR balance_after_nanos <> before + amount_nanos"
+    " OR currency <> own ORDER BY account_id, sequence"
 )
 
 
@@ -116,8 +135,9 @@ class Book:
 
     def refusal(self, amount: Money) -> InsufficientFunds | None:
         """Why a debit of `amount` does not fit, or None when it does."""
-        left = self.available - amount
-        if left.nanos >= self.floor_nanos or amount.nanos == 0:
+        self.require_currency(amount)
+        left = self.posted_nanos - self.held_nanos - amount.nanos
+        if left >= self.floor_nanos or amount.nanos == 0:
             return None
         facts = {"available": self.available.text, "requested": amount.text}
         return InsufficientFunds(
@@ -125,10 +145,22 @@ class Book:
             extra={**facts, "currency": self.currency},
         )
 
+    def require_currency(self, amount: Money) -> None:
+        """Raises InvalidRequest (currency_mismatch) for money of another currency."""
+        if amount.currency != self.currency:
+            raise InvalidRequest(
+                f"The account holds {self.currency}, not {amount.currency}.",
+                code="currency_mismatch",
+            )
+
     def enter(self, movement: Movement, at: datetime) -> str:
-        """Writes a movement into the book and returns its entry id. Call `close` to store."""
-        amount = (movement.amount + Money.zero(self.currency)).nanos
-        self.posted_nanos += amount
+        """Writes a movement into the book and returns its entry id. Call `close` to store.
+
+        Raises InvalidRequest for another currency and where the balance would leave 64 bits.
+        """
+        self.require_currency(movement.amount)
+        amount = movement.amount.nanos
+        self.posted_nanos = Money(self.posted_nanos + amount).nanos
         self._moved_nanos += amount
         self.sequence += 1
         entry_id = ids.new_id(PREFIX)
@@ -186,15 +218,12 @@ def broken_accounts() -> list[str]:
     posted = sum of entries; sequence = number of entries; newest balance_after = posted; available
     not below the floor.
     """
-    rows = fetch_all(
-        "SELECT a.id, a.posted_nanos, a.sequence, a.posted_nanos - a.held_nanos < a.floor_nanos,"
-        " COALESCE(e.total, 0), COALESCE(e.number, 0), COALESCE(last.balance_after_nanos, 0)"
-        " FROM billing_account a LEFT JOIN (SELECT account_id, SUM(amount_nanos) AS total,"
-        " COUNT(*) AS number FROM billing_ledger_entry GROUP BY account_id) e"
-        " ON e.account_id = a.id LEFT JOIN billing_ledger_entry last"
-        " ON last.account_id = a.id AND last.sequence = a.sequence ORDER BY a.id"
-    )
-    return [sentence for row in rows for sentence in _complaints(row)]
+    return [sentence for row in fetch_all(_ACCOUNTS) for sentence in _complaints(row)]
+
+
+def broken_entries() -> list[str]:
+    """Entries that do not follow from the one before, or are not in their account's currency."""
+    return [f"{entry} of {account}: {why}" for entry, account, why in fetch_all(_CHAIN)]
 
 
 def _complaints(row: tuple[Any, ...]) -> list[str]:

@@ -87,20 +87,22 @@ class Ceilings:
     account_id: str
     limits: list[SpendingLimit]
     _counters: dict[tuple[str, datetime], Counter] = field(default_factory=dict)
+    _latest: dict[str, Period] = field(default_factory=dict)
 
     def refusal(self, amount: Money, at: datetime) -> LimitExceeded | None:
         """The first hard limit that a debit of `amount` effective at `at` would pass, or None."""
         for limit in self.limits:
-            counter = self._counter(limit, limit.period(at))
+            period = self._period(limit, at)
+            counter = self._counter(limit, period)
             used = counter.spent_nanos + counter.held_nanos
             if amount.nanos and used + amount.nanos > limit.amount_nanos:
-                return _refusal(limit, counter, amount, limit.period(at).end)
+                return _refusal(limit, counter, amount, period.end)
         return None
 
     def spend(self, amount: Money, at: datetime) -> None:
         """Counts a debit in every limit's window. Call `store` to keep it."""
         for limit in self.limits:
-            counter = self._counter(limit, limit.period(at))
+            counter = self._counter(limit, self._period(limit, at))
             counter.spent_nanos += amount.nanos
             counter.changed = True
 
@@ -109,6 +111,13 @@ class Ceilings:
         changed = [(key, counter) for key, counter in self._counters.items() if counter.changed]
         rows = [(key[0], key[1], WHOLE, counter.spent_nanos) for key, counter in changed]
         execute_many(_STORE, rows)
+
+    def _period(self, limit: SpendingLimit, at: datetime) -> Period:
+        """The window that holds the instant; neighbours in a batch mostly share the latest one."""
+        latest = self._latest.get(limit.id)
+        if latest is None or at not in latest:
+            latest = self._latest[limit.id] = limit.period(at)
+        return latest
 
     def _counter(self, limit: SpendingLimit, period: Period) -> Counter:
         key = (limit.id, period.start)

@@ -11,8 +11,16 @@ import peewee
 
 from billing_plugin import ids
 from billing_plugin.errors import NotFound
-from billing_plugin.models.base import JSONField, Table, UTCDateTimeField, dump, execute_many
+from billing_plugin.models.base import (
+    JSONField,
+    Table,
+    UTCDateTimeField,
+    dump,
+    execute_many,
+    fetch_all,
+)
 from billing_plugin.money import Money
+from billing_plugin.periods import aware
 
 PREFIX = "use"
 QUANTITIES = (
@@ -25,6 +33,16 @@ _INSERT = (
     "INSERT INTO billing_usage_record (id, account_id, entry_id, key_id, provider, model,"
     " quantities, price, cost_nanos, currency, metadata, effective_at, recorded_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_UNMATCHED = (
+    "SELECT u.id, u.account_id FROM billing_usage_record u LEFT JOIN billing_ledger_entry e"
+    " ON e.id = u.entry_id AND e.reference_id = u.id AND e.kind = 'usage'"
+    " AND e.account_id = u.account_id AND e.amount_nanos = -u.cost_nanos"
+    " AND e.currency = u.currency WHERE e.id IS NULL"
+    " UNION ALL"
+    " SELECT e.id, e.account_id FROM billing_ledger_entry e LEFT JOIN billing_usage_record u"
+    " ON u.id = e.reference_id AND u.entry_id = e.id"
+    " WHERE e.kind = 'usage' AND u.id IS NULL ORDER BY 1"
 )
 
 
@@ -58,7 +76,7 @@ class Usage:
         said: dict[str, Any] = {"model": self.model, "provider": self.provider}
         said |= self.quantities | {"metadata": self.metadata}
         said["cost"] = str(self.cost) if self.cost else None
-        said["at"] = self.effective_at.isoformat() if self.effective_at else None
+        said["at"] = aware(self.effective_at).isoformat() if self.effective_at else None
         return said
 
 
@@ -120,3 +138,10 @@ def by_ids(account_id: str, record_ids: Sequence[str]) -> dict[str, UsageRecord]
     """The account's records of those ids."""
     owned = (UsageRecord.account_id == account_id) & UsageRecord.id.in_(list(record_ids))
     return {record.id: record for record in UsageRecord.select().where(owned)}
+
+
+def unmatched() -> list[str]:
+    """Usage records and usage entries that do not state the same movement; normally nothing."""
+    return [
+        f"{found} of {account}: charge and usage differ" for found, account in fetch_all(_UNMATCHED)
+    ]

@@ -4,6 +4,7 @@ from billing_plugin.models.usage import Usage
 from billing_plugin.operations.accounts import create_account, get_account
 from billing_plugin.operations.catalogue import CATALOGUE, Policy, account_scopes
 from billing_plugin.operations.doctor import check_ledger
+from billing_plugin.operations.imports import ImportSummary, import_usage
 from billing_plugin.operations.integrations import connect, list_integrations, list_snapshots
 from billing_plugin.operations.keys import authenticate, create_key, operator, revoke_key
 from billing_plugin.operations.ledger import adjust, check_balance, list_entries
@@ -23,6 +24,7 @@ from billing_plugin.operations.usage import Submission, record_usage, record_usa
 
 __all__ = [
     "CATALOGUE",
+    "ImportSummary",
     "Policy",
     "Submission",
     "Usage",
@@ -39,6 +41,7 @@ __all__ = [
     "get_limit",
     "get_sync_job",
     "get_topup",
+    "import_usage",
     "list_entries",
     "list_integrations",
     "list_limits",

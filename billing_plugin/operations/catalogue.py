@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Concatenate, Literal, ParamSpec, TypeVar
 
 from billing_plugin.context import Actor
-from billing_plugin.errors import Forbidden
+from billing_plugin.errors import Forbidden, InvalidRequest
 
 Effect = Literal["reads", "writes", "spends", "asks"]
 P = ParamSpec("P")
@@ -51,12 +51,27 @@ def operation(
                 raise Forbidden(f"This needs the scope {scope}.", extra={"scope": scope})
             if on_account:
                 actor.owned(str(args[0] if args else kwargs["account_id"]))
+            for value in (*args, *kwargs.values()):
+                if isinstance(value, str):
+                    storable(value)
             with actor.instance.active():
                 return function(actor, *args, **kwargs)
 
         return run
 
     return declare
+
+
+def storable(text: str) -> str:
+    """The text itself. Raises InvalidRequest for NUL and broken Unicode: not every database has
+    them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("A text holds a character that cannot be stored.") from error
+    if "\0" in text:
+        raise InvalidRequest("A text holds a character that cannot be stored.")
+    return text
 
 
 def account_scopes() -> frozenset[str]:

@@ -39,10 +39,11 @@ def check_balance(actor: Actor, account_id: str) -> Balance:
 def list_entries(
     actor: Actor, account_id: str, *, limit: int = 10, offset: int = 0
 ) -> list[LedgerEntry]:
-    """The account's movements, newest first; `limit` 1 to 100. Raises InvalidRequest."""
+    """The account's movements, newest first; `limit` 1 to 100. Raises NotFound, InvalidRequest."""
     del actor
     if not 1 <= limit <= MAX_PAGE or not 0 <= offset < 2**63:
         raise InvalidRequest(f"limit is 1 to {MAX_PAGE}, offset is not negative.")
+    accounts.get(account_id)
     return ledger.newest(account_id, limit=limit, offset=offset)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from billing_plugin.context import Actor, now, write_transaction
 from billing_plugin.errors import InvalidRequest
-from billing_plugin.models import ledger, limits
+from billing_plugin.models import accounts, ledger, limits
 from billing_plugin.models.limits import SpendingLimit
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation
@@ -40,15 +40,15 @@ def set_limit(
         raise InvalidRequest("A limit has an amount of zero or more and a known window.")
     place = zone_named(zone).key
     with write_transaction():
-        book = ledger.open_book(account_id)
-        Money.zero(book.currency) + amount  # refuses another currency than the account's
+        ledger.open_book(account_id).require_currency(amount)
         return _state(limits.put(account_id, amount, window=window, zone=place, at=now()))
 
 
 @operation(scope="limits:read", effect="reads")
 def list_limits(actor: Actor, account_id: str) -> list[LimitState]:
-    """The account's limits in force with their present windows."""
+    """The account's limits in force with their present windows. Raises NotFound."""
     del actor
+    accounts.get(account_id)
     return [_state(limit) for limit in limits.active(account_id)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from billing_plugin.context import Actor, current, now
 from billing_plugin.errors import InvalidRequest, NotSupported
 from billing_plugin.models.usage import Usage
-from billing_plugin.money import Money
+from billing_plugin.money import Money, exact_decimals
 from billing_plugin.operations.catalogue import operation
 
 
@@ -43,7 +43,10 @@ def rate(usage: Usage, at: datetime) -> Rated:
     price_list = current().price_list
     if price_list is None:
         raise NotSupported("No price list is installed; install the extra `pricing`.")
-    quote = price_list.quote(usage.model, usage.quantities, provider=usage.provider or None, at=at)
+    with exact_decimals():
+        quote = price_list.quote(
+            usage.model, usage.quantities, provider=usage.provider or None, at=at
+        )
     price = {"source": quote.source, "exact": quote.exact, **quote.facts}
     return Rated(quote.provider, usage.model, Money.from_decimal(quote.exact), price)
 

@@ -9,16 +9,19 @@ from datetime import datetime, timedelta
 from billing_plugin.context import Actor, current, now, write_transaction
 from billing_plugin.errors import BillingError, InvalidRequest, PayloadTooLarge
 from billing_plugin.models import idempotency, limits, usage
+from billing_plugin.models.base import dump
 from billing_plugin.models.idempotency import Intent
 from billing_plugin.models.ledger import Book, Movement
 from billing_plugin.models.limits import Ceilings
 from billing_plugin.models.usage import Usage, UsageRecord
-from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.catalogue import operation, storable
 from billing_plugin.operations.ledger import open_book
 from billing_plugin.operations.prices import Rated, rate
+from billing_plugin.periods import aware
 
 CLOCK_SKEW = timedelta(minutes=5)
 MAX_TOKENS = 10**12
+MAX_NAME_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,15 @@ class Outcome:
     record: UsageRecord | None = None
     replayed: bool = False
     error: BillingError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """One submission before the transaction: rated (or why not), and what it means to do once."""
+
+    usage: Usage
+    rated: Rated | BillingError
+    intent: Intent | None = None
 
 
 @dataclass(slots=True)
@@ -82,54 +94,51 @@ def record_usage_batch(
     if len(submissions) > current().settings.max_batch:
         raise PayloadTooLarge(f"A batch has at most {current().settings.max_batch} records.")
     at = now()
-    rated = [_rated(submission.usage, at) for submission in submissions]
-    intents = [_intent(account_id, submission) for submission in submissions]
+    wishes = [_wish(account_id, submission, at) for submission in submissions]
     with write_transaction():
-        charge = _opened(actor, account_id, intents, at)
+        charge = _opened(actor, account_id, wishes, at)
         outcomes: list[Outcome] = []
-        for submission, price, intent in zip(submissions, rated, intents, strict=True):
-            outcomes.append(_outcome(charge, submission.usage, price, intent=intent))
+        for wish in wishes:
+            outcomes.append(_outcome(charge, wish))
             if stop_at_refusal and outcomes[-1].error:
                 break
         _store(charge)
-        return _with_replayed(account_id, outcomes, charge, intents)
+        return _with_replayed(charge, wishes, outcomes)
 
 
-def _opened(
-    actor: Actor, account_id: str, intents: Iterable[Intent | None], at: datetime
-) -> _Charge:
+def _opened(actor: Actor, account_id: str, wishes: Iterable[_Wish], at: datetime) -> _Charge:
     book = open_book(actor, account_id)
-    known = idempotency.replays(intent for intent in intents if intent)
+    known = idempotency.replays(wish.intent for wish in wishes if wish.intent)
     return _Charge(book, limits.ceilings(account_id), at, known)
 
 
-def _outcome(
-    charge: _Charge, used: Usage, price: Rated | BillingError, *, intent: Intent | None
-) -> Outcome:
-    if intent and intent.digest in charge.replays:
+def _outcome(charge: _Charge, wish: _Wish) -> Outcome:
+    digest = wish.intent.digest if wish.intent else None
+    if digest in charge.replays:
         return Outcome(replayed=True)
-    if intent and intent.digest in charge.done:
-        return Outcome(charge.done[intent.digest], replayed=True)
-    if isinstance(price, BillingError):
-        return Outcome(error=price)
+    if digest in charge.done:
+        return Outcome(charge.done[digest], replayed=True)
+    if isinstance(wish.rated, BillingError):
+        return Outcome(error=wish.rated)
     try:
-        return Outcome(_charged(charge, used, price, intent=intent))
+        return Outcome(_charged(charge, wish, wish.rated))
     except BillingError as error:
         return Outcome(error=error)
 
 
-def _charged(charge: _Charge, used: Usage, price: Rated, *, intent: Intent | None) -> UsageRecord:
-    effective_at = used.effective_at or charge.at
+def _charged(charge: _Charge, wish: _Wish, price: Rated) -> UsageRecord:
+    effective_at = aware(wish.usage.effective_at or charge.at)
+    charge.book.require_currency(price.cost)
     refusal = charge.ceilings.refusal(price.cost, effective_at) or charge.book.refusal(price.cost)
     if refusal:
         raise refusal
-    record = _record(charge, used, price, effective_at=effective_at)
+    record = _record(charge, wish.usage, price, effective_at=effective_at)
     record.entry_id = charge.book.enter(_movement(record), charge.at)
     charge.ceilings.spend(price.cost, effective_at)
     charge.records.append(record)
-    if intent:
-        charge.done[intent.digest] = record
-        charge.remembered.append((intent, record.id))
+    if wish.intent:
+        charge.done[wish.intent.digest] = record
+        charge.remembered.append((wish.intent, record.id))
     return record
 
 
@@ -165,40 +174,47 @@ def _store(charge: _Charge) -> None:
 
 
 def _with_replayed(
-    account_id: str,
-    outcomes: list[Outcome],
-    charge: _Charge,
-    intents: Sequence[Intent | None],
+    charge: _Charge, wishes: Sequence[_Wish], outcomes: list[Outcome]
 ) -> list[Outcome]:
-    wanted = [
-        charge.replays[intent.digest]
-        for intent in intents
-        if intent and intent.digest in charge.replays
-    ]
-    found = usage.by_ids(account_id, wanted) if wanted else {}
+    """The outcomes, with the records that earlier calls stored."""
+    if not charge.replays:
+        return outcomes
+    found = usage.by_ids(charge.book.account_id, list(charge.replays.values()))
+    by_digest = {digest: found[record_id] for digest, record_id in charge.replays.items()}
     return [
-        Outcome(found[charge.replays[intent.digest]], replayed=True)
-        if outcome.replayed and outcome.record is None and intent
+        Outcome(by_digest[wish.intent.digest], replayed=True)
+        if wish.intent and wish.intent.digest in by_digest
         else outcome
-        for outcome, intent in zip(outcomes, intents, strict=False)
+        for wish, outcome in zip(wishes, outcomes, strict=False)
     ]
 
 
-def _rated(used: Usage, at: datetime) -> Rated | BillingError:
+def _wish(account_id: str, submission: Submission, at: datetime) -> _Wish:
+    used = submission.usage
     try:
         _check(used, at)
-        return rate(used, used.effective_at or at)
+        intent = _intent(account_id, submission)
     except BillingError as error:
-        return error
+        return _Wish(used, error)
+    try:
+        return _Wish(used, rate(used, used.effective_at or at), intent)
+    except BillingError as error:
+        return _Wish(used, error, intent)
 
 
 def _check(used: Usage, at: datetime) -> None:
-    if not used.model:
-        raise InvalidRequest("A use names its model.")
-    if any(not 0 <= count <= MAX_TOKENS for count in used.quantities.values()):
-        raise InvalidRequest(f"Token counts are 0 to {MAX_TOKENS}.")
-    if used.effective_at and used.effective_at > at + CLOCK_SKEW:
+    if not used.model or max(len(used.model), len(used.provider)) > MAX_NAME_LENGTH:
+        raise InvalidRequest(f"A use names its model, with 1 to {MAX_NAME_LENGTH} characters.")
+    storable(used.model + used.provider)
+    dump(used.metadata)
+    if any(not _is_count(getattr(used, name)) for name in usage.QUANTITIES):
+        raise InvalidRequest(f"Token counts are whole numbers from 0 to {MAX_TOKENS}.")
+    if used.effective_at and aware(used.effective_at) > at + CLOCK_SKEW:
         raise InvalidRequest("effective_at lies in the future.", code="future_time")
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_TOKENS
 
 
 def _intent(account_id: str, submission: Submission) -> Intent | None:
