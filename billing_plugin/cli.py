@@ -69,7 +69,7 @@ def main() -> None:
 @click.option("--redis", metavar="URL", help="Instead of BILLING_REDIS_URL; empty: no queue.")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True)
-def serve(database: str | None, redis: str | None, host: str, port: int) -> None:
+def serve(database: str | None, redis: str | None, *, host: str, port: int) -> None:
     """Serve every face over HTTP, without a host application.
 
     Top-ups use the fake processor unless BILLING_PROCESSOR names one.
@@ -103,7 +103,7 @@ def accounts() -> None:
 @click.option("--currency", help="ISO 4217; the setting BILLING_CURRENCY if left out.")
 @DATABASE
 @JSON
-def create_account(name: str, currency: str | None, database: str | None, as_json: bool) -> None:
+def create_account(name: str, currency: str | None, *, database: str | None, as_json: bool) -> None:
     """Open an account and print the id that each dialect knows it by."""
     account = operations.create_account(_operator(database), name, currency=currency)
     facts = {
@@ -273,9 +273,12 @@ def new_secret_key() -> None:
 
 def _billing(database: str | None) -> Billing:
     """The host's own system under `flask billing`, else one made from the environment."""
-    script = click.get_current_context().find_object(ScriptInfo)
+    context = click.get_current_context()
+    script = context.find_object(ScriptInfo)
     if script is None:
-        return _own(database, {})
+        billing = _own(database, {})
+        context.call_on_close(billing.close)
+        return billing
     mounted: dict[str, Billing] = script.load_app().extensions.get("billing", {})
     if not mounted:
         raise ConfigurationError("This application has not mounted the billing plugin.")
@@ -319,4 +322,8 @@ def _print(facts: dict[str, Any], *, as_json: bool) -> None:
         click.echo(f"{name}: {' '.join(value) if isinstance(value, list) else value}")
 
 
-flask_commands = main
+flask_commands = main  # `flask billing …`, by entry point
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from billing_plugin import operations
 from billing_plugin.errors import BillingError
 from billing_plugin.extension import Billing
-from billing_plugin.queue import queue
+from billing_plugin.queue import answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,7 @@ def _redis(billing: Billing) -> tuple[bool, str]:
     settings = billing.instance.settings
     if not settings.redis_url:
         return True, "not set; jobs run in the process"
-    import redis
-
-    try:
-        queue(settings.redis_url, settings.queue_name, timeout_s=2).connection.ping()
-    except redis.RedisError as error:
-        return False, f"away ({type(error).__name__})"
-    return True, "answers"
+    return (True, "answers") if answers(settings) else (False, "away")
 
 
 def _secret_keys(billing: Billing) -> tuple[bool, str]:

@@ -31,15 +31,15 @@ class Vault:
             raise ConfigurationError("No key in BILLING_SECRET_KEYS opens this secret.") from error
         return opened
 
+    @staticmethod
+    def mask(secret: str) -> str:
+        """First four and last three characters of a secret; short ones vanish whole."""
+        return f"{secret[:4]}...{secret[-3:]}" if len(secret) >= 12 else "..."
+
 
 def new_key() -> str:
     """A fresh key for BILLING_SECRET_KEYS."""
     return Fernet.generate_key().decode()
-
-
-def mask(secret: str) -> str:
-    """First four and last three characters of a secret; short ones vanish whole."""
-    return f"{secret[:4]}...{secret[-3:]}" if len(secret) >= 12 else "..."
 
 
 def _ring(keys: list[str]) -> MultiFernet:

@@ -9,11 +9,11 @@ import pytest
 
 from tests import servers
 from tests.databases import PostgresServer, name_of, with_path
-from tests.fixtures import actor, billing, call, clock
+from tests.fixtures import actor, billing, call, clock, closed
 from tests.no_servers import NoServersRun
 
 BACKENDS = ["sqlite", "postgresql"]
-__all__ = ["actor", "billing", "call", "clock"]  # fixtures of every test
+__all__ = ["actor", "billing", "call", "clock", "closed"]  # fixtures of every test
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

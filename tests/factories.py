@@ -14,6 +14,7 @@ from billing_plugin.vault import new_key
 
 SECRET_KEY = new_key()
 START = datetime(2026, 3, 9, 14, 32, tzinfo=UTC)
+OPENED: list[Billing] = []
 _numbers = itertools.count()
 
 
@@ -34,7 +35,9 @@ class Clock:
 def billing_on(database_url: str, **options: Any) -> Billing:
     """A billing system with the fake processor and a vault key."""
     given = {"processor": "fake", "secret_keys": SECRET_KEY, "auto_migrate": True} | options
-    return Billing(database_url, **given)
+    system = Billing(database_url, **given)
+    OPENED.append(system)
+    return system
 
 
 def app_with(billing: Billing) -> Flask:
