@@ -1,7 +1,7 @@
 """Handing work to the background: RQ by dotted name where there is a Redis, else right here.
 
 A job's only argument is an id. The row with that id is the job; what is lost here is found again
-by the sweeper, so a Redis that is away never fails the request that wanted the job.
+by the sweeper, so nothing that goes wrong here fails the request that wanted the job.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from billing_plugin.config import Settings
 SERIALIZER = "json"
 JOB_TIMEOUT_S = 300
 RESULT_TTL_S = 3600
+PATIENCE_S = 2  # of a request that enqueues
 log = logging.getLogger(__name__)
 
 
@@ -25,9 +26,15 @@ def enqueuer(settings: Settings) -> Callable[[str, str], None]:
 
 
 def run_now(name: str, identifier: str) -> None:
-    """Runs the job `module.function` with the id, in this process and at once."""
+    """Runs the job `module.function` with the id, in this process and at once.
+
+    The instance that enqueued is at work. A job that fails is logged; the sweeper will retry.
+    """
     module, _, function = name.rpartition(".")
-    getattr(import_module(module), function)(identifier)
+    try:
+        getattr(import_module(module), function)(identifier)
+    except Exception as error:
+        log.warning("failed, the sweeper will retry: %s %s: %s", function, identifier, _kind(error))
 
 
 class Enqueuer:
@@ -38,36 +45,59 @@ class Enqueuer:
         self._queue: Any = None
 
     def __call__(self, name: str, identifier: str) -> None:
-        """Enqueues the job with its id. A Redis that is away is logged; the sweeper will retry."""
+        """Enqueues the job with its id, unless it waits there already.
+
+        A Redis that is away, and a URL that is none, are logged; the sweeper will retry.
+        """
         import redis  # an optional extra, and only where jobs are enqueued
 
         try:
-            self._connected().enqueue(
-                name, identifier, job_timeout=JOB_TIMEOUT_S,
-                result_ttl=RESULT_TTL_S, failure_ttl=RESULT_TTL_S,
-                description=f"{name.rpartition('.')[2]} {identifier}",
-            )  # fmt: skip
-        except redis.RedisError as error:
-            log.warning("not enqueued, the sweeper will: %s %s", name, type(error).__name__)
+            self._push(name, identifier)
+        except (redis.RedisError, ValueError) as error:
+            log.warning("not enqueued, the sweeper will: %s %s", identifier, _kind(error))
+
+    def _push(self, name: str, identifier: str) -> None:
+        waiting = self._connected()
+        if waiting.connection.lpos(waiting.key, identifier) is not None:
+            return
+        waiting.enqueue(
+            name, identifier, job_id=identifier, job_timeout=JOB_TIMEOUT_S,
+            result_ttl=RESULT_TTL_S, failure_ttl=RESULT_TTL_S,
+            description=f"{name.rpartition('.')[2]} {identifier}",
+        )  # fmt: skip
 
     def _connected(self) -> Any:
         if self._queue is None:
-            self._queue = queue(self._settings.redis_url, self._settings.queue_name, timeout_s=2)
+            self._queue = queue(self._settings.redis_url, self._settings.queue_name)
         return self._queue
 
 
-def queue(url: str, name: str, *, timeout_s: int | None = None) -> Any:
-    """The RQ queue. `timeout_s` bounds each call for callers who cannot wait; workers can."""
+def answers(settings: Settings) -> bool:
+    """Whether the Redis of these settings answers now."""
+    import redis
+
+    try:
+        return bool(queue(settings.redis_url, settings.queue_name).connection.ping())
+    except (redis.RedisError, ValueError):
+        return False
+
+
+def queue(url: str, name: str) -> Any:
+    """The RQ queue for callers who cannot wait. Raises ValueError for what is no Redis URL."""
     import redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
     from rq import Queue
 
-    patience: dict[str, Any] = {"socket_timeout": None}
-    if timeout_s is not None:
-        patience = {
-            "socket_timeout": timeout_s,
-            "socket_connect_timeout": timeout_s,
-            "retry": Retry(NoBackoff(), 0),
-        }
-    return Queue(name, connection=redis.Redis.from_url(url, **patience), serializer=SERIALIZER)
+    client = redis.Redis.from_url(
+        url,
+        socket_timeout=PATIENCE_S,
+        socket_connect_timeout=PATIENCE_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Queue(name, connection=client, serializer=SERIALIZER)
+
+
+def _kind(error: Exception) -> str:
+    """The class alone: a library's own words may hold a URL with its password."""
+    return type(error).__name__

@@ -124,10 +124,14 @@ TABLES = (
         synced INTEGER NOT NULL DEFAULT 0,
         failed INTEGER NOT NULL DEFAULT 0,
         error TEXT,
+        attempt INTEGER NOT NULL DEFAULT 0,
         created_at TIMESTAMPTZ NOT NULL,
         started_at TIMESTAMPTZ,
+        alive_at TIMESTAMPTZ,
         completed_at TIMESTAMPTZ)""",
     "CREATE INDEX billing_sync_job_account ON billing_sync_job (account_id, id)",
+    """CREATE INDEX billing_sync_job_open
+        ON billing_sync_job (id) WHERE status IN ('pending', 'running')""",
     """CREATE TABLE billing_snapshot (
         id TEXT PRIMARY KEY,
         integration_id TEXT NOT NULL REFERENCES billing_integration (id),

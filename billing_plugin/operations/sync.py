@@ -6,42 +6,29 @@ snapshot stays, and totals say what they cover.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from billing_plugin.context import (
-    Actor,
-    after_commit,
-    current,
-    now,
-    refuse_in_transaction,
-    write_transaction,
-)
+from billing_plugin.context import Actor, after_commit, current, now, write_transaction
 from billing_plugin.errors import (
     BillingError,
+    Conflict,
     NotFound,
-    ProviderUnavailable,
-    ProviderUnreadable,
     RateLimited,
+    StorageUnavailable,
 )
 from billing_plugin.models import accounts, integrations, sync_jobs
 from billing_plugin.models.integrations import Integration, Snapshot
 from billing_plugin.models.sync_jobs import SyncJob
 from billing_plugin.money import Money
+from billing_plugin.operations.asking import Answer, ask_all
 from billing_plugin.operations.catalogue import operation
-from billing_plugin.operations.integrations import opened
-from billing_plugin.providers import load
-from billing_plugin.providers.provider import Reading
 
 SCHEDULE = "sync"
 JOB = "worker.jobs.run_sync_job"
-MAX_THREADS = 32
-ABANDONED_AFTER = timedelta(seconds=60)
-log = logging.getLogger(__name__)
+SILENCE = timedelta(seconds=20)  # a runner shows itself every 5 s; after this it counts as dead
+MAX_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +77,25 @@ def sync_integrations(actor: Actor, account_id: str, *, provider: str | None = N
     _take_turn(account_id)
     with write_transaction():
         job = sync_jobs.create(account_id, "manual", now(), provider=provider)
-        sync_jobs.start(job.id, now(), abandoned_before=now())
-    return _run(job)
+        sync_jobs.start(job.id, now(), silent_since=now())
+    return _run(sync_jobs.get(job.id))
 
 
 @operation(scope="integrations:sync", effect="asks")
 def request_sync(actor: Actor, account_id: str, *, provider: str | None = None) -> SyncJob:
     """Stores a sync job and hands its id to the queue once committed; returns the job.
 
-    Raises NotFound for a provider that is not known here.
+    While a job that asks the same still waits, that one is returned. Raises NotFound for a
+    provider that is not known here.
     """
     del actor
     if provider is not None and provider not in current().providers:
         raise NotFound("That provider is not known here.")
     with write_transaction():
         accounts.get(account_id)
-        job = sync_jobs.create(account_id, "request", now(), provider=provider)
+        job = sync_jobs.waiting(account_id, provider) or sync_jobs.create(
+            account_id, "request", now(), provider=provider
+        )
         _enqueue_after_commit(job.id)
     return sync_jobs.get(job.id)
 
@@ -128,12 +118,15 @@ def get_sync_job(actor: Actor, account_id: str, job_id: str) -> SyncJob:
 
 @operation(scope="jobs:run", effect="asks")
 def run_sync_job(actor: Actor, job_id: str) -> bool:
-    """Runs a stored job once. False when it was done already or somebody else is at it."""
+    """Runs a stored job. False when it was done already, or somebody else is at it or took it."""
     del actor
     with write_transaction():
-        if not sync_jobs.start(job_id, now(), abandoned_before=now() - ABANDONED_AFTER):
+        if not sync_jobs.start(job_id, now(), silent_since=now() - SILENCE):
             return False
-    _run(sync_jobs.get(job_id))
+    try:
+        _run(sync_jobs.get(job_id))
+    except Conflict:
+        return False
     return True
 
 
@@ -141,20 +134,32 @@ def run_sync_job(actor: Actor, job_id: str) -> bool:
 def schedule_syncs(actor: Actor) -> list[str]:
     """Stores and enqueues a job for each account with integrations, once per slot of the schedule.
 
-    A slot is the setting sync_interval_s (default 4 hours), aligned to the epoch. Any number of
-    schedulers may call this at any time. Jobs that should long have run are enqueued again.
+    A slot is the setting sync_interval_s (default 4 hours; 0 is never), aligned to the epoch. Any
+    number of schedulers may call this at any time. Jobs that nobody runs though somebody should
+    are enqueued again, and fail after 5 attempts. Returns the ids of what was enqueued.
     """
     del actor
-    at = now()
-    slot = int(at.timestamp()) // current().settings.sync_interval_s
-    with write_transaction():
-        job_ids = sync_jobs.unfinished(at - ABANDONED_AFTER)
-        if sync_jobs.claim_slot(SCHEDULE, slot, at):
-            owners = accounts.every_id_with_integrations()
-            job_ids += [sync_jobs.create(owner, "scheduled", at).id for owner in owners]
-        for job_id in job_ids:
-            _enqueue_after_commit(job_id)
+    silent_since = now() - SILENCE
+    found = sync_jobs.abandoned(silent_since)
+    job_ids = [job_id for job_id, attempt in found if attempt < MAX_ATTEMPTS]
+    if len(job_ids) < len(found):
+        with write_transaction():
+            sync_jobs.give_up(silent_since, now(), attempts=MAX_ATTEMPTS)
+    job_ids += _due()
+    for job_id in job_ids:
+        _enqueue_after_commit(job_id)
     return job_ids
+
+
+def _due() -> list[str]:
+    interval_s = current().settings.sync_interval_s
+    slot = int(now().timestamp()) // interval_s if interval_s else 0
+    if not interval_s or not sync_jobs.slot_is_free(SCHEDULE, slot):
+        return []
+    with write_transaction():
+        if not sync_jobs.claim_slot(SCHEDULE, slot, now()):
+            return []
+        return sync_jobs.create_for(accounts.every_id_with_integrations(), "scheduled", now())
 
 
 def _take_turn(account_id: str) -> None:
@@ -172,13 +177,20 @@ def _take_turn(account_id: str) -> None:
 
 
 def _enqueue_after_commit(job_id: str) -> None:
-    enqueue = current().enqueue
-    after_commit(lambda: enqueue(JOB, job_id))
+    instance = current()
+
+    def enqueue() -> None:
+        # The commit may be the host's own, long after this instance was at work.
+        with instance.active():
+            instance.enqueue(JOB, job_id)
+
+    after_commit(enqueue)
 
 
 def _run(job: SyncJob) -> SyncReport:
+    """Asks and stores, or stores nothing: Conflict when the job was lost to another runner."""
     asked = integrations.active(job.account_id, job.provider)
-    answers = _ask_all(asked)
+    answers = ask_all(asked, lambda: _stay_alive(job))
     with write_transaction():
         results = [
             _kept(integration, answer, job)
@@ -186,52 +198,17 @@ def _run(job: SyncJob) -> SyncReport:
         ]
         report = SyncReport(results)
         job.synced, job.failed = report.synced, report.failed
-        sync_jobs.finish(job, now())
+        if not sync_jobs.finish(job, now()):
+            raise Conflict("Another runner has taken this sync over.")
     return report
 
 
-def _ask_all(asked: Sequence[Integration]) -> list[Reading | BillingError]:
-    """One answer for each integration, in order; the slowest decides how long it takes."""
-    refuse_in_transaction()
-    if not asked:
-        return []
-    timeout_s = current().settings.provider_timeout_s
-    pool = ThreadPoolExecutor(min(len(asked), MAX_THREADS))
-    futures = [_asking(pool, integration, timeout_s) for integration in asked]
-    wait([future for future in futures if isinstance(future, Future)], timeout=timeout_s + 5)
-    pool.shutdown(wait=False, cancel_futures=True)
-    return [_answer(future) for future in futures]
+def _stay_alive(job: SyncJob) -> None:
+    with suppress(StorageUnavailable), write_transaction():
+        sync_jobs.keep_alive(job, now())
 
 
-def _asking(
-    pool: ThreadPoolExecutor, integration: Integration, timeout_s: int
-) -> Future[Reading] | BillingError:
-    try:
-        provider = load(current().providers[integration.provider])
-        credentials = opened(integration)
-    except KeyError:
-        return NotFound("That provider is not known here any more.")
-    except BillingError as error:
-        return error
-    settings: dict[str, Any] = integration.settings
-    return pool.submit(provider.read, credentials, settings, at=now(), timeout_s=timeout_s)
-
-
-def _answer(future: Future[Reading] | BillingError) -> Reading | BillingError:
-    if isinstance(future, BillingError):
-        return future
-    if not future.done():
-        return ProviderUnavailable("The provider did not answer in time.")
-    error = future.exception()
-    if error is None:
-        return future.result()
-    if isinstance(error, BillingError):
-        return error
-    log.error("a provider adapter failed: %s", type(error).__name__)
-    return ProviderUnreadable("The provider's answer could not be read.")
-
-
-def _kept(integration: Integration, answer: Reading | BillingError, job: SyncJob) -> SyncResult:
+def _kept(integration: Integration, answer: Answer, job: SyncJob) -> SyncResult:
     at = now()
     if isinstance(answer, BillingError):
         integrations.keep_error(integration, answer.message, at)

@@ -1,0 +1,59 @@
+"""The jobs: each takes one id, calls one operation, and may run any number of times.
+
+A job belongs to the instance that is at work (whoever runs jobs in the process puts theirs to
+work), otherwise to the one that this worker process was started for.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from billing_plugin import Actor, Billing, operations
+from billing_plugin.config import PREFIX, Settings
+from billing_plugin.context import Instance, current
+from billing_plugin.errors import ConfigurationError
+
+ALLOWED = ("run_sync_job",)
+_serving: list[Billing] = []
+
+
+def run_sync_job(job_id: str) -> bool:
+    """Asks an account's vendors, as the stored job says. False when there was nothing to do."""
+    return operations.run_sync_job(_operator(), job_id)
+
+
+def serve(billing: Billing) -> None:
+    """Makes this process the worker of that billing system."""
+    _serving[:] = [billing]
+
+
+def own_billing(**options: str) -> Billing:
+    """A billing system made from the BILLING_ environment; the options win over it.
+
+    Raises ConfigurationError for a malformed value.
+    """
+    known = {PREFIX + name.upper() for name in Settings.__dataclass_fields__}
+    found = {key: value for key, value in os.environ.items() if key in known}
+    settings = {key.removeprefix(PREFIX).lower(): value for key, value in found.items()}
+    return Billing(**(settings | options))  # type: ignore[arg-type]  # settings by name
+
+
+def _operator() -> Actor:
+    return operations.operator(_at_work() or _served().instance)
+
+
+def _at_work() -> Instance | None:
+    try:
+        return current()
+    except ConfigurationError:
+        return None
+
+
+def _served() -> Billing:
+    return _serving[0] if _serving else _from_environment()
+
+
+@cache
+def _from_environment() -> Billing:
+    return own_billing()

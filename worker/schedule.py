@@ -1,0 +1,55 @@
+"""The clockwork: looks again and again whether a sync is due or a job was left behind.
+
+Any number of processes may tick at once: the database gives each slot of the schedule to one of
+them, and each job to one runner.
+"""
+
+from __future__ import annotations
+
+import logging
+from threading import Event, Thread
+
+from billing_plugin import Billing, operations
+from billing_plugin.errors import BillingError
+
+TICK_S = 30
+log = logging.getLogger(__name__)
+
+
+def tick(billing: Billing) -> list[str]:
+    """Enqueues what is due or was left behind; returns the job ids. A failure is logged."""
+    try:
+        return operations.schedule_syncs(billing.operator())
+    except BillingError as error:
+        log.warning("the schedule waits: %s", error.message)
+    except Exception as error:  # whatever it was, the next tick may do better
+        log.warning("the schedule failed: %s", type(error).__name__)
+    return []
+
+
+def start_ticker(billing: Billing, every_s: int = TICK_S) -> Ticker:
+    """Ticks in a thread of this process from now on, until `.stop()`."""
+    ticker = Ticker(billing, every_s)
+    ticker.start()
+    return ticker
+
+
+class Ticker(Thread):
+    """A thread that ticks at once and then every `every_s` seconds."""
+
+    def __init__(self, billing: Billing, every_s: int) -> None:
+        super().__init__(name="billing-ticker", daemon=True)
+        self._billing = billing
+        self._every_s = every_s
+        self._stopped = Event()
+
+    def run(self) -> None:
+        """Ticks until stopped. Started by `start_ticker`."""
+        while not self._stopped.is_set():
+            tick(self._billing)
+            self._stopped.wait(self._every_s)
+
+    def stop(self, timeout_s: int = 5) -> None:
+        """Ends it, waiting so long for a tick at work. What that leaves behind is run later."""
+        self._stopped.set()
+        self.join(timeout_s)
