@@ -31,7 +31,10 @@ Cents = Annotated[
         description="Whole cents of the account's currency: 2000 is 20.00",
     ),
 ]
-Day = Annotated[str | None, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="YYYY-MM-DD, UTC")]
+Day = Annotated[
+    str | None,
+    Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="YYYY-MM-DD, UTC"),
+]
 
 # A write replaces what stood there; a spend moves real money, so clients should ask their user.
 # Repeating either changes nothing more: limits are set, top-ups carry an idempotency key.

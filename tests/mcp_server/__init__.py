@@ -1,0 +1,1 @@
+"""Tests of the MCP server, by the official client: in memory, over stdio and over HTTP."""
