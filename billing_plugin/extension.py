@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -9,9 +11,10 @@ from typing import Any
 from flask import Flask, Request, Response, request
 from flask_smorest import Blueprint
 from peewee import Database
+from werkzeug.routing import Rule
 
 from billing_plugin import operations, processors, providers
-from billing_plugin.config import Settings
+from billing_plugin.config import PREFIX, Settings
 from billing_plugin.context import Actor, Instance, connect_to, utc_now
 from billing_plugin.dialects.conduit import conduit
 from billing_plugin.dialects.dialect import EXTENSION, Dialect
@@ -25,6 +28,9 @@ FACES: tuple[tuple[Dialect, str], ...] = (
     (spideriq, "spideriq_prefix"),
     (conduit, "conduit_prefix"),
 )
+# Methods that Werkzeug and Flask add by themselves.
+AUTOMATIC = frozenset({"HEAD", "OPTIONS"})
+_ANY = re.compile(r"<[^>]*>")
 
 
 class Billing:
@@ -80,9 +86,16 @@ class Billing:
         app.register_blueprint(self.blueprint)
 
     def configure(self, config: Mapping[str, Any]) -> None:
-        """Takes BILLING_ settings of a host's configuration, unless the instance is made."""
+        """Takes the BILLING_ settings of a host's configuration.
+
+        Raises ConfigurationError when the instance is at work with other settings already.
+        """
         if self._instance is None:
             self._instance = self._build(config)
+        elif Settings.load(config, self._given) != self._instance.settings and _names_any(config):
+            raise ConfigurationError(
+                f"{self.name} has its settings already; another Billing can have others."
+            )
 
     def actor(
         self, account_id: str | None = None, *, scopes: frozenset[str] | None = None
@@ -93,6 +106,11 @@ class Billing:
     def operator(self) -> Actor:
         """The operator of this instance."""
         return operations.operator(self.instance)
+
+    def close(self) -> None:
+        """Closes every connection that the database's pool keeps. For scripts and tests."""
+        database: Any = self.instance.database
+        getattr(database, "close_all", database.close)()
 
     def _build(self, config: Mapping[str, Any]) -> Instance:
         settings = Settings.load(config, self._given)
@@ -118,41 +136,25 @@ class Mount(Blueprint):
     def __init__(self, billing: Billing) -> None:
         super().__init__(billing.name, __name__)
         self._billing = billing
-        self._prefixes: dict[str, Dialect] = {}
-        self._faces_registered = False
-        self.before_app_request(self._answer_unmatched)
+        self._nested = False
 
     def register(self, app: Flask, options: dict[str, Any]) -> None:
-        """Mounts the faces on the app; refuses a path that the host serves already."""
+        """Mounts the faces on the app; refuses a path that is served already."""
         self._billing.configure(app.config)
-        self._nest()
-        before = {rule.rule: rule.methods or set() for rule in app.url_map.iter_rules()}
+        faces = _faces(self._billing.instance.settings)
+        self._nest(faces)
         super().register(app, options)
-        _refuse_clashes(app, before, prefix=f"{_full_name(self, options)}.")
-        app.extensions.setdefault(EXTENSION, {})[_full_name(self, options)] = self._billing
-        root = options.get("url_prefix") or self.url_prefix or ""
-        for face, prefix in self._faces():
-            self._prefixes[root.rstrip("/") + prefix] = face
-        _exempt_from_csrf(app, [face for face, _ in self._faces()])
+        name = f"{options.get('name_prefix', '')}.{options.get('name', self.name)}".lstrip(".")
+        _refuse_clashes(app, ours=f"{name}.")
+        app.extensions.setdefault(EXTENSION, {})[name] = self._billing
+        root = (options.get("url_prefix") or self.url_prefix or "").rstrip("/")
+        _watch(app, {root + prefix: face for prefix, face in faces.items()})
 
-    def _nest(self) -> None:
-        if not self._faces_registered:
-            for face, prefix in self._faces():
+    def _nest(self, faces: dict[str, Dialect]) -> None:
+        if not self._nested:
+            for prefix, face in faces.items():
                 self.register_blueprint(face, url_prefix=prefix)
-            self._faces_registered = True
-
-    def _faces(self) -> list[tuple[Dialect, str]]:
-        settings = self._billing.instance.settings
-        return [(face, prefix) for face, key in FACES if (prefix := getattr(settings, key))]
-
-    def _answer_unmatched(self) -> Response | None:
-        error = request.routing_exception
-        if error is None:
-            return None
-        for prefix in sorted(self._prefixes, key=len, reverse=True):
-            if request.path == prefix or request.path.startswith(prefix + "/"):
-                return self._prefixes[prefix].unmatched(error)
-        return None
+            self._nested = True
 
 
 class LazyPrices:
@@ -189,25 +191,66 @@ def _vault(keys: str) -> Any:
     return Vault(keys)
 
 
-def _full_name(mount: Mount, options: dict[str, Any]) -> str:
-    name = options.get("name", mount.name)
-    prefix = options.get("name_prefix", "")
-    return f"{prefix}.{name}".lstrip(".")
+def _names_any(config: Mapping[str, Any]) -> bool:
+    return any(key.startswith(PREFIX) for key in config)
 
 
-def _refuse_clashes(app: Flask, before: dict[str, set[str]], *, prefix: str) -> None:
+def _faces(settings: Settings) -> dict[str, Dialect]:
+    """The faces that are switched on, by prefix."""
+    faces: dict[str, Dialect] = {}
+    for face, key in FACES:
+        prefix = getattr(settings, key).rstrip("/")
+        if getattr(settings, key) and not prefix.startswith("/"):
+            raise ConfigurationError(f"{PREFIX}{key.upper()} is a path such as /billing, or empty.")
+        if prefix in faces:
+            raise ConfigurationError(f"Two faces cannot both be at {prefix}.")
+        if prefix:
+            faces[prefix] = face
+    return faces
+
+
+def _refuse_clashes(app: Flask, *, ours: str) -> None:
+    """Werkzeug would let whoever came first win, silently."""
+    served: dict[tuple[str, str | None, str | None], list[Rule]] = {}
     for rule in app.url_map.iter_rules():
-        ours = rule.endpoint.startswith(prefix)
-        shared = (rule.methods or set()) & before.get(rule.rule, set()) - {"HEAD", "OPTIONS"}
-        if ours and shared:
-            raise ConfigurationError(
-                f"The host serves {rule.rule} already; give the face another prefix."
-            )
+        path = _ANY.sub("<>", rule.rule).rstrip("/")
+        served.setdefault((path, rule.subdomain, rule.host), []).append(rule)
+    for rules in served.values():
+        if len(rules) > 1 and any(rule.endpoint.startswith(ours) for rule in rules):
+            _refuse_shared_methods(rules)
 
 
-def _exempt_from_csrf(app: Flask, faces: list[Dialect]) -> None:
+def _refuse_shared_methods(rules: list[Rule]) -> None:
+    methods = Counter(method for rule in rules for method in (rule.methods or ()))
+    if any(times > 1 for method, times in methods.items() if method not in AUTOMATIC):
+        raise ConfigurationError(
+            f"{rules[-1].rule} is served already; give the face another prefix."
+        )
+
+
+def _watch(app: Flask, faces: dict[str, Dialect]) -> None:
+    """Answers unknown paths and wrong methods under the faces' prefixes, in the face's shape."""
+
+    @app.before_request
+    def answer_unmatched() -> Response | None:
+        face = _face_at(request.path, faces)
+        if face is None:
+            return None
+        _exempt_from_csrf(app, face)  # here too: a host may set its protection up after us
+        error = request.routing_exception
+        return None if error is None else face.unmatched(error)
+
+    for face in faces.values():
+        _exempt_from_csrf(app, face)
+
+
+def _face_at(path: str, faces: dict[str, Dialect]) -> Dialect | None:
+    under = [prefix for prefix in faces if path == prefix or path.startswith(prefix + "/")]
+    return faces[max(under, key=len)] if under else None
+
+
+def _exempt_from_csrf(app: Flask, face: Dialect) -> None:
     """Keys, not cookies, authenticate the faces, so a form token has nothing to protect."""
     protection = app.extensions.get("csrf")
     if protection is not None:
-        for face in faces:
-            protection.exempt(face)
+        protection.exempt(face)

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from http import HTTPStatus
+from itertools import chain, islice
 from typing import Any, ClassVar, NoReturn
 
 import marshmallow
 from flask import Request, Response, current_app, g, request
 from flask_smorest import Blueprint
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.routing import RequestRedirect
 
-from billing_plugin import errors, ids
+from billing_plugin import errors, ids, operations
 from billing_plugin.context import Actor, Instance
-from billing_plugin.dialects.wire import parse_json
+from billing_plugin.dialects.openapi import Shape, answer
+from billing_plugin.dialects.wire import camel, parse_json, storable
 from billing_plugin.errors import BillingError, InternalError, InvalidRequest, Unauthenticated
-from billing_plugin.operations import authenticate
 
 EXTENSION = "billing"
+MAX_COMPLAINTS = 20
+MAX_NAME = 100
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 log = logging.getLogger("billing_plugin")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
 _BY_STATUS: dict[int, type[BillingError]] = {
@@ -36,14 +42,26 @@ _BY_STATUS: dict[int, type[BillingError]] = {
     413: errors.PayloadTooLarge,
     415: errors.UnsupportedMediaType,
     429: errors.RateLimited,
-    500: errors.InternalError,
     503: errors.StorageUnavailable,
 }
-_STATUSES = (400, 406, 408, 409, 410, 411, 412, 414, 416, 417, 422, 423, 424, 428, 431, 451, 501)
+# What an HTTP exception knows about its own answer, beyond its status.
+_KEPT_HEADERS = ("Allow", "Retry-After")
 
 
 class Parser(FlaskParser):
     """Reads arguments strictly, whatever JSON provider the host has, and raises InvalidRequest."""
+
+    def __init__(self, invalid: int) -> None:
+        super().__init__(error_handler=_refuse)
+        self.DEFAULT_VALIDATION_STATUS = invalid
+
+    def load_querystring(self, req: Request, schema: marshmallow.Schema) -> Any:
+        """The query, in which nothing that is known may stand twice."""
+        known = {field.data_key or name for name, field in schema.fields.items()}
+        doubled = {name for name, values in req.args.lists() if name in known and values[1:]}
+        if doubled:
+            raise InvalidRequest(f"{min(doubled)} stands twice in the query.")
+        return super().load_querystring(req, schema)
 
     def _raw_load_json(self, req: Request) -> Any:
         body = req.get_data(cache=True)
@@ -53,29 +71,23 @@ class Parser(FlaskParser):
             raise errors.UnsupportedMediaType("The body must be application/json.")
         return parse_json(body)
 
-    def handle_error(self, error: marshmallow.ValidationError, *_: Any, **__: Any) -> NoReturn:
-        """One InvalidRequest that names every field that is wrong."""
-        messages = error.normalized_messages()
-        fields = {path: text for part in messages.values() for path, text in _flat(part)}
-        raise InvalidRequest(
-            "The request is not valid: " + "; ".join(f"{k}: {v}" for k, v in fields.items()),
-            extra={"fields": fields},
-        )
-
 
 class Dialect(Blueprint):
     """A face. Subclasses say how an error is written and where the caller's key is found."""
 
-    ARGUMENTS_PARSER = Parser()
+    INVALID: ClassVar[int] = 400  # status of an invalid request
     PUBLIC: ClassVar[frozenset[str]] = frozenset()  # endpoints that need no key
+    ERROR: ClassVar[Shape]
 
     def __init__(self, name: str, import_name: str, **options: Any) -> None:
         super().__init__(name, import_name, **options)
-        self.before_request(self._authenticate)
+        self.ARGUMENTS_PARSER = Parser(self.INVALID)
+        self.before_request(self._admit)
         self.after_request(self._sign)
         self.register_error_handler(BillingError, self.answer)
         self.register_error_handler(Exception, self._bug)
-        for status in (*_BY_STATUS, *_STATUSES):
+        # Each code by itself: a host's handler for a code beats our handler for every exception.
+        for status in default_exceptions:
             self.register_error_handler(status, self._http_error)
 
     def write_error(self, error: BillingError) -> Response:
@@ -87,6 +99,19 @@ class Dialect(Blueprint):
         scheme, _, value = request.headers.get("Authorization", "").partition(" ")
         return value.strip() if scheme.lower() == "bearer" else ""
 
+    def caller(self) -> Actor:
+        """Who asks: whom the host's callback names, else the holder of the key."""
+        mounted = current_app.extensions[EXTENSION][mount_name()]
+        found: Actor | None = mounted.authenticate(request) if mounted.authenticate else None
+        if found is None:
+            return operations.authenticate(instance(), self.token())
+        if found.instance is not instance():
+            raise InternalError("The host named an actor of another billing instance.")
+        if request.method in BODY_METHODS and not request.is_json:
+            # The host may have asked a cookie, which a foreign page's form sends along as well.
+            raise errors.UnsupportedMediaType("The request must be application/json.")
+        return found
+
     def answer(self, error: BillingError) -> Response:
         """The face's response to an error, with the headers that belong to it."""
         if error.status >= 500:
@@ -94,8 +119,6 @@ class Dialect(Blueprint):
         response = self.write_error(error)
         if "retry_after_s" in error.extra:
             response.headers["Retry-After"] = str(error.extra["retry_after_s"])
-        if "allow" in error.extra:
-            response.headers["Allow"] = ", ".join(error.extra["allow"])
         if isinstance(error, Unauthenticated):
             response.headers["WWW-Authenticate"] = 'Bearer realm="billing"'
         return response
@@ -106,27 +129,73 @@ class Dialect(Blueprint):
             return None
         return self._sign(self._http_error(error))
 
-    def _authenticate(self) -> None:
-        request.max_content_length = instance().settings.max_body_bytes
-        if request.endpoint and request.endpoint.rpartition(".")[2] in self.PUBLIC:
-            return
-        g.billing_actor = replace(self._actor(), request_id=request_id())
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Callable[..., Any] | None = None,
+        *args: Any,
+        answers: dict[int, Shape] | None = None,
+        refusals: tuple[int, ...] = (),
+        **options: Any,
+    ) -> None:
+        """A route with its documented answers: what succeeds, and which errors are its own."""
+        if view_func is not None and answers is not None:
+            known = dict(getattr(view_func, "_apidoc", {}))
+            statuses = sorted({self.INVALID, 401, 403, *_usual(rule, known), *refusals})
+            known["manual_doc"] = {
+                "operationId": self.operation_id(view_func.__name__),
+                "responses": self._documented(answers, statuses),
+            }
+            view_func._apidoc = known  # type: ignore[attr-defined]  # where flask-smorest looks
+        options.setdefault("strict_slashes", False)
+        super().add_url_rule(rule, endpoint, view_func, *args, **options)
 
-    def _actor(self) -> Actor:
-        host_says = current_app.extensions[EXTENSION][mount_name()].authenticate
-        found: Actor | None = host_says(request) if host_says else None
-        return found or authenticate(instance(), self.token())
+    def operation_id(self, name: str) -> str:
+        """The operation's name in generated clients."""
+        return camel(f"{self.name}_{name}")
+
+    def success(self, content: Shape) -> Shape:
+        """How an answer wraps what a route returns."""
+        return content
+
+    def status_of(self, error: BillingError) -> int:
+        """The status by which this face reports the error."""
+        return self.INVALID if isinstance(error, InvalidRequest) else error.status
+
+    def _documented(self, answers: dict[int, Shape], statuses: list[int]) -> dict[Any, Any]:
+        good = {
+            code: answer(HTTPStatus(code).phrase, self.success(content))
+            for code, content in answers.items()
+        }
+        refused = {code: answer(HTTPStatus(code).phrase, self.ERROR) for code in statuses}
+        return {**good, **refused, "default": answer("Any other error", self.ERROR)}
+
+    def _admit(self) -> None:
+        request.max_content_length = instance().settings.max_body_bytes
+        public = request.endpoint and request.endpoint.rpartition(".")[2] in self.PUBLIC
+        # A preflight carries no key, and its answer tells nothing but Allow.
+        if public or request.method == "OPTIONS":
+            return
+        g.billing_actor = replace(self.caller(), request_id=request_id())
+        for text in (request.path, *chain.from_iterable(request.args.items(multi=True))):
+            storable(text)
 
     def _sign(self, response: Response) -> Response:
         response.headers["X-Request-Id"] = request_id()
         response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
         return response
 
     def _http_error(self, error: HTTPException) -> Response:
-        kind = _BY_STATUS.get(error.code or 500, InvalidRequest)
-        allow = sorted(getattr(error, "valid_methods", None) or ())
+        status = error.code or 500
+        other = InternalError if status >= 500 else InvalidRequest
+        kind = _BY_STATUS.get(status, other)
         message = "There is nothing at this path." if kind is errors.NotFound else error.name + "."
-        return self.answer(kind(message, extra={"allow": allow} if allow else None))
+        response = self.answer(kind(message))
+        kept = {name: text for name, text in error.get_headers() if name in _KEPT_HEADERS}
+        response.headers.update(kept)
+        return response
 
     def _bug(self, error: Exception) -> Response:
         log.error("%s failed: %s", request_id(), type(error).__name__, exc_info=error)
@@ -148,8 +217,12 @@ def account_id() -> str:
 
 
 def currency() -> str:
-    """The currency of the account that asks."""
-    return actor().currency or instance().settings.currency
+    """The currency of the account that asks. Raises NotFound for one the host made up."""
+    known = actor().currency
+    if known is None:
+        operator = operations.operator(instance())
+        known = operations.get_account(operator, account_id()).currency
+    return known
 
 
 def instance() -> Instance:
@@ -173,6 +246,16 @@ def request_id() -> str:
     return found
 
 
+def _refuse(error: marshmallow.ValidationError, *_: Any, **__: Any) -> NoReturn:
+    parts = error.normalized_messages().values()
+    complaints = islice(chain.from_iterable(_flat(part) for part in parts), MAX_COMPLAINTS)
+    fields = {path[:MAX_NAME]: text for path, text in complaints}
+    raise InvalidRequest(
+        "The request is not valid: " + "; ".join(f"{k}: {v}" for k, v in fields.items()),
+        extra={"fields": fields},
+    )
+
+
 def _flat(messages: Any, path: str = "") -> list[tuple[str, str]]:
     if isinstance(messages, dict):
         named = [(f"{path}.{name}" if path else str(name), rest) for name, rest in messages.items()]
@@ -180,3 +263,14 @@ def _flat(messages: Any, path: str = "") -> list[tuple[str, str]]:
     if isinstance(messages, list) and all(isinstance(text, str) for text in messages):
         return [(path or "body", " ".join(messages))]
     return [(path or "body", str(messages))]
+
+
+def _usual(rule: str, known: dict[str, Any]) -> set[int]:
+    """The refusals that follow from how a route is asked: by an id in its path, by a body."""
+    reads_body = any(part["in"] == "json" for part in _parameters(known))
+    return ({404} if "<" in rule else set()) | ({413, 415} if reads_body else set())
+
+
+def _parameters(known: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = known.get("arguments", {}).get("parameters", [])
+    return found

@@ -1,13 +1,69 @@
-"""The OpenAPI 3.1 document of a face, built aside so that the host's own documents stay as is."""
+"""OpenAPI 3.1: how answers are described, and the document of a face.
+
+Answers are described in plain JSON Schema: they are written by functions, so a marshmallow class
+for each would only cost time at every start. The document is built aside, in an app of its own, so
+that the host's own documents stay as they are.
+"""
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 from flask import Flask
 from flask_smorest import Api, Blueprint
 
-from billing_plugin import __version__
+DISTRIBUTION = "flask-billing-plugin"
+JSON = "application/json"
+SPARE = {"Error", "PaginationMetadata"}  # flask-smorest's own, which nothing here points to
+
+
+class Shape(dict[str, Any]):
+    """A piece of JSON Schema. It is never changed, so copying it is free."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Shape:
+        return self
+
+
+TEXT = Shape(type="string")
+FLAG = Shape(type="boolean")
+WHOLE = Shape(type="integer")
+NUMBER = Shape(type="number")
+TIME = Shape(type="string", format="date-time")
+OPEN = Shape(type="object")  # any members: metadata, facts
+
+
+def shape(title: str, about: str, *, optional: tuple[str, ...] = (), **members: Any) -> Shape:
+    """A closed object with a name; every member is there unless it is named as optional."""
+    required = [name for name in members if name not in optional]
+    return Shape(
+        type="object",
+        title=title,
+        description=about,
+        properties=members,
+        required=required,
+        additionalProperties=False,
+    )
+
+
+def many(item: Shape) -> Shape:
+    """An array of them."""
+    return Shape(type="array", items=item)
+
+
+def nullable(one: Shape) -> Shape:
+    """That, or null."""
+    return Shape(anyOf=[one, {"type": "null"}])
+
+
+def word(*words: str) -> Shape:
+    """One of a few words."""
+    return Shape(type="string", enum=list(words))
+
+
+def answer(about: str, content: Shape) -> dict[str, Any]:
+    """One answer of an operation."""
+    return {"description": about, "content": {JSON: {"schema": content}}}
 
 
 class _Aside(Api):
@@ -17,15 +73,34 @@ class _Aside(Api):
         """Nothing: faces answer their own errors."""
 
 
-def document(face: Blueprint, prefix: str, *, title: str, error_schema: Any) -> dict[str, Any]:
+def document(face: Blueprint, prefix: str, *, title: str) -> dict[str, Any]:
     """The face's OpenAPI document with its paths under `prefix`."""
     aside = Flask("billing-openapi")
-    aside.config.update(API_TITLE=title, API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
-    _Aside.ERROR_SCHEMA = error_schema
+    aside.config.update(API_TITLE=title, API_VERSION=version(DISTRIBUTION), OPENAPI_VERSION="3.1.0")
     api = _Aside(aside, spec_kwargs={"security": [{"bearer": []}, {"apiKey": []}]})
     schemes = api.spec.components
     schemes.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     schemes.security_scheme("apiKey", {"type": "apiKey", "in": "header", "name": "X-API-Key"})
     api.register_blueprint(face, url_prefix=prefix)
-    found: dict[str, Any] = api.spec.to_dict()
-    return found
+    return _with_names(api.spec.to_dict())
+
+
+def _with_names(written: dict[str, Any]) -> dict[str, Any]:
+    """Moves every titled object to the components, once, and points to it."""
+    found: dict[str, Any] = {}
+    paths = _pointing(written["paths"], found)
+    components = written["components"]
+    schemas = {name: schema for name, schema in components["schemas"].items() if name not in SPARE}
+    return written | {"paths": paths, "components": components | {"schemas": schemas | found}}
+
+
+def _pointing(node: Any, found: dict[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_pointing(item, found) for item in node]
+    if not isinstance(node, dict):
+        return node
+    content = {name: _pointing(item, found) for name, item in node.items()}
+    if content.get("type") == "object" and isinstance(content.get("title"), str):
+        found[content["title"]] = content
+        return {"$ref": f"#/components/schemas/{content['title']}"}
+    return content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,10 @@ from flask import Response
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.money import Money
 from billing_plugin.periods import aware
+
+MAX_DEPTH = 32
+# No database keeps NUL as text, and half a surrogate pair cannot be written as UTF-8.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def reply(document: Any, status: int = 200) -> Response:
@@ -30,27 +35,39 @@ def plain(value: Any) -> Any:
 
 
 def parse_json(body: bytes) -> Any:
-    """JSON with exact numbers. Raises InvalidRequest for malformed, doubled or endless things."""
+    """JSON in UTF-8 with exact numbers.
+
+    Raises InvalidRequest for malformed, doubled, endless or too deeply nested things, and for text
+    that cannot be stored.
+    """
     try:
-        return json.loads(
-            body,
+        document = json.loads(
+            body.decode(),
             parse_float=Decimal,
             parse_constant=_no_constant,
             object_pairs_hook=_object,
         )
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("The body is not valid JSON.", code="malformed_json") from error
+    _check(document, MAX_DEPTH)
+    return document
+
+
+def storable(text: str) -> str:
+    """The text itself. Raises InvalidRequest for NUL and half surrogate pairs."""
+    if _UNSTORABLE.search(text):
+        raise InvalidRequest("Text must not hold NUL or half a surrogate pair.")
+    return text
 
 
 def iso_millis(at: datetime) -> str:
     """`2026-03-09T14:32:00.000Z`: UTC with milliseconds, cut off, not rounded."""
-    instant = aware(at)
-    return f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}Z"
+    return aware(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def iso_seconds(at: datetime) -> str:
     """`2026-02-26T15:45:00Z`: UTC with whole seconds, cut off, not rounded."""
-    return f"{aware(at):%Y-%m-%dT%H:%M:%SZ}"
+    return aware(at).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def number(money: Money | None) -> float | None:
@@ -59,6 +76,22 @@ def number(money: Money | None) -> float | None:
     Exact for amounts of up to 15 significant digits; computing happens before, in nanos.
     """
     return None if money is None else float(money.amount)
+
+
+def camel(name: str) -> str:
+    """`resets_at` as `resetsAt`."""
+    first, *rest = name.split("_")
+    return first + "".join(part.title() for part in rest)
+
+
+def _check(value: Any, depth: int) -> None:
+    if isinstance(value, str):
+        storable(value)
+    elif isinstance(value, (dict, list)):
+        if depth == 0:
+            raise InvalidRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
+        for item in (*value, *value.values()) if isinstance(value, dict) else value:
+            _check(item, depth - 1)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

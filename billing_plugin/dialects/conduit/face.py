@@ -8,8 +8,9 @@ from flask import Response
 
 from billing_plugin.context import utc_now
 from billing_plugin.dialects.dialect import Dialect, request_id
+from billing_plugin.dialects.openapi import OPEN, TEXT, TIME, shape
 from billing_plugin.dialects.wire import iso_millis, reply
-from billing_plugin.errors import BillingError, InvalidRequest
+from billing_plugin.errors import BillingError
 
 CODES = {
     "unauthenticated": "API_KEY_INVALID",
@@ -17,10 +18,22 @@ CODES = {
     "limit_exceeded": "SPENDING_LIMIT_EXCEEDED",
     "invalid_request": "VALIDATION_ERROR",
 }
+ERROR = shape(
+    "ConduitErrorBody",
+    "What went wrong; `details` names the fields that are wrong.",
+    optional=("details",),
+    message=TEXT,
+    code=TEXT,
+    details=OPEN,
+    timestamp=TIME,
+    requestId=TEXT,
+)
 
 
 class Conduit(Dialect):
     """Balance and transaction history as Conduit's clients know them."""
+
+    ERROR = shape("ConduitError", "The envelope of every error.", error=ERROR)
 
     def write_error(self, error: BillingError) -> Response:
         """`{"error": {message, code, details?, timestamp, requestId}}` (UO1 of the contract)."""
@@ -32,13 +45,11 @@ class Conduit(Dialect):
         }
         if "fields" in error.extra:
             body["details"] = error.extra["fields"]
-        return reply({"error": body}, _status(error))
+        return reply({"error": body}, self.status_of(error))
 
-
-def _status(error: BillingError) -> int:
-    if error.code == "limit_exceeded":
-        return 429
-    return 400 if isinstance(error, InvalidRequest) else error.status
+    def status_of(self, error: BillingError) -> int:
+        """A spent limit is 429 here."""
+        return 429 if error.code == "limit_exceeded" else super().status_of(error)
 
 
 conduit = Conduit("conduit", __name__, description="Usage as Conduit's clients know it.")

@@ -15,6 +15,7 @@ from marshmallow import Schema, fields, validate
 from billing_plugin import operations
 from billing_plugin.dialects.conduit.face import conduit
 from billing_plugin.dialects.dialect import account_id, actor
+from billing_plugin.dialects.openapi import NUMBER, OPEN, TEXT, TIME, WHOLE, many, shape, word
 from billing_plugin.dialects.wire import iso_millis, number, reply
 from billing_plugin.money import Money
 
@@ -36,35 +37,28 @@ class PageQuery(Schema):
     offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=2**31))
 
 
-class BalanceShape(Schema):
-    """The balance."""
-
-    balanceInCents = fields.Integer(required=True)
-    balanceInDollars = fields.Float(required=True)
-
-
-class EntryShape(Schema):
-    """One transaction."""
-
-    id = fields.String(required=True)
-    type = fields.String(required=True)
-    amountInCents = fields.Integer(required=True)
-    balanceAfterInCents = fields.Integer(required=True)
-    metadata = fields.Dict(keys=fields.String(), required=True)
-    createdAt = fields.DateTime(required=True)
-
-
-class LedgerShape(Schema):
-    """One page of transactions; `count` is the number of rows in this page."""
-
-    entries = fields.List(fields.Nested(EntryShape), required=True)
-    limit = fields.Integer(required=True)
-    offset = fields.Integer(required=True)
-    count = fields.Integer(required=True)
+BALANCE = shape("ConduitBalance", "The balance.", balanceInCents=WHOLE, balanceInDollars=NUMBER)
+ENTRY = shape(
+    "ConduitEntry",
+    "One transaction.",
+    id=TEXT,
+    type=word(*TYPES.values()),
+    amountInCents=WHOLE,
+    balanceAfterInCents=WHOLE,
+    metadata=OPEN,
+    createdAt=TIME,
+)
+LEDGER = shape(
+    "ConduitLedger",
+    "One page of transactions; `count` is the number of rows in this page.",
+    entries=many(ENTRY),
+    limit=WHOLE,
+    offset=WHOLE,
+    count=WHOLE,
+)
 
 
-@conduit.route("/balance")
-@conduit.response(200, BalanceShape)
+@conduit.route("/balance", answers={200: BALANCE})
 def get_balance() -> Response:
     """Get the balance"""
     available = operations.check_balance(actor(), account_id()).available
@@ -73,9 +67,8 @@ def get_balance() -> Response:
     return reply({"balanceInCents": cents, "balanceInDollars": dollars})
 
 
-@conduit.route("/ledger")
+@conduit.route("/ledger", answers={200: LEDGER})
 @conduit.arguments(PageQuery(), location="query", unknown=marshmallow.EXCLUDE)
-@conduit.response(200, LedgerShape)
 def get_ledger(query: dict[str, int]) -> Response:
     """List transactions
 

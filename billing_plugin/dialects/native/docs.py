@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request, send_from_directory
+from flask import Blueprint, Response, request, send_from_directory
 
-from billing_plugin.dialects.dialect import mount_name
-from billing_plugin.dialects.native.face import ErrorEnvelope, native
+from billing_plugin.dialects.native.face import native
+from billing_plugin.dialects.native.shapes import ONE_AMOUNT
 from billing_plugin.dialects.openapi import document
 from billing_plugin.dialects.wire import reply
 
 STATIC = Path(__file__).parent / "static"
 TITLE = "Billing API"
-POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self';"
+    " img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _PAGE = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>Billing API</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="docs/swagger-ui.css"></head>
 <body><div id="docs"></div>
 <script src="docs/swagger-ui-bundle.js"></script><script src="docs/start.js"></script></body>
 </html>
 """
-_documents: dict[str, dict[str, Any]] = {}
 
 
 def openapi_document() -> Response:
-    """The OpenAPI 3.1 document of the native face."""
-    prefix = request.path.removesuffix("/openapi.json")
-    key = f"{id(current_app)}{mount_name()}{prefix}"
-    if key not in _documents:
-        _documents[key] = document(native, prefix, title=TITLE, error_schema=ErrorEnvelope)
-    return reply(_documents[key])
+    """The OpenAPI 3.1 document of the native face, as mounted here."""
+    written = _document(request.path.removesuffix("/openapi.json"))
+    return reply({**written, "servers": [{"url": request.script_root or "/"}]})
 
 
 def docs_page() -> Response:
@@ -47,6 +49,14 @@ def docs_asset(name: str) -> Response:
     response = send_from_directory(STATIC, name)
     response.headers["Cache-Control"] = "public, max-age=86400"
     return response
+
+
+@lru_cache(maxsize=16)  # the face is one in every app; only where it is mounted differs
+def _document(prefix: str) -> dict[str, Any]:
+    written = document(native, prefix, title=TITLE)
+    for body in ("LimitBody", "TopUpBody"):
+        written["components"]["schemas"][body] |= ONE_AMOUNT
+    return written
 
 
 # Added as a plain blueprint does it, so that the document does not describe itself.

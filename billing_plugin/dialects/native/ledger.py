@@ -6,50 +6,49 @@ from typing import TYPE_CHECKING, Any
 
 import marshmallow
 from flask import Response
-from marshmallow import Schema, fields, validate
 
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, native, ok
-from billing_plugin.dialects.native.shapes import MoneyShape, money
+from billing_plugin.dialects.native.shapes import MONEY, money, whole_number
+from billing_plugin.dialects.openapi import OPEN, TEXT, TIME, WHOLE, many, nullable, shape
 
 if TYPE_CHECKING:
     from billing_plugin.models.ledger import LedgerEntry
 
-
-class BalanceShape(Schema):
-    """What the account has: available = posted - held."""
-
-    accountId = fields.String(required=True)
-    available = fields.Nested(MoneyShape, required=True)
-    posted = fields.Nested(MoneyShape, required=True)
-    held = fields.Nested(MoneyShape, required=True)
-    asOf = fields.DateTime(required=True)
+TAGS = ["Balance and ledger"]
+BALANCE = shape(
+    "Balance",
+    "What the account has: available = posted - held.",
+    accountId=TEXT,
+    available=MONEY,
+    posted=MONEY,
+    held=MONEY,
+    asOf=TIME,
+)
+ENTRY = shape(
+    "LedgerEntry",
+    "One movement.",
+    id=TEXT,
+    kind=TEXT,
+    amount=MONEY,
+    balanceAfter=MONEY,
+    sequence=WHOLE,
+    referenceId=nullable(TEXT),
+    metadata=OPEN,
+    effectiveAt=TIME,
+    recordedAt=TIME,
+)
 
 
 class PageQuery(Strict):
     """Which entries."""
 
-    limit = fields.Integer(load_default=50, validate=validate.Range(min=1, max=100))
-    offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=2**31))
+    limit = whole_number(1, 100, default=50)
+    offset = whole_number(0, 2**31, default=0)
 
 
-class EntryShape(Schema):
-    """One movement."""
-
-    id = fields.String(required=True)
-    kind = fields.String(required=True)
-    amount = fields.Nested(MoneyShape, required=True)
-    balanceAfter = fields.Nested(MoneyShape, required=True)
-    sequence = fields.Integer(required=True)
-    referenceId = fields.String(required=True, allow_none=True)
-    metadata = fields.Dict(keys=fields.String(), required=True)
-    effectiveAt = fields.DateTime(required=True)
-    recordedAt = fields.DateTime(required=True)
-
-
-@native.route("/balance")
-@native.response(200, BalanceShape)
+@native.route("/balance", answers={200: BALANCE}, tags=TAGS)
 def get_balance() -> Response:
     """Check the balance"""
     balance = operations.check_balance(actor(), account_id())
@@ -64,10 +63,9 @@ def get_balance() -> Response:
     )
 
 
-@native.route("/ledger")
+@native.route("/ledger", answers={200: many(ENTRY)}, tags=TAGS)
 @native.arguments(PageQuery(), location="query", unknown=marshmallow.RAISE)
-@native.response(200, EntryShape(many=True))
-def list_entries(query: dict[str, int]) -> Response:
+def list_ledger_entries(query: dict[str, int]) -> Response:
     """List ledger entries
 
     Newest first.

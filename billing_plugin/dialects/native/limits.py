@@ -5,60 +5,51 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor, currency
 from billing_plugin.dialects.native.face import native, ok
-from billing_plugin.dialects.native.shapes import (
-    WINDOWS,
-    AmountBody,
-    MoneyShape,
-    amount_of,
-    money,
-)
+from billing_plugin.dialects.native.shapes import MONEY, AmountBody, amount_of, money
+from billing_plugin.dialects.openapi import FLAG, TEXT, TIME, many, shape, word
 from billing_plugin.operations.limits import LimitState
+from billing_plugin.periods import NAMED_WINDOWS
+
+TAGS = ["Limits"]
 
 
 class LimitBody(AmountBody):
     """A hard ceiling for a calendar window."""
 
-    window = fields.String(load_default="monthly", validate=validate.OneOf(WINDOWS))
+    window = fields.String(load_default="monthly", validate=validate.OneOf(NAMED_WINDOWS))
     zone = fields.String(load_default="UTC", validate=validate.Length(min=1, max=64))
 
 
-class LimitShape(Schema):
-    """A limit with its present window."""
-
-    id = fields.String(required=True)
-    amount = fields.Nested(MoneyShape, required=True)
-    window = fields.String(required=True)
-    zone = fields.String(required=True)
-    action = fields.String(required=True)
-    spent = fields.Nested(MoneyShape, required=True)
-    held = fields.Nested(MoneyShape, required=True)
-    remaining = fields.Nested(MoneyShape, required=True)
-    windowStart = fields.DateTime(required=True)
-    resetsAt = fields.DateTime(required=True)
-
-
-class RemovedShape(Schema):
-    """What was removed."""
-
-    deleted = fields.Boolean(required=True)
-    id = fields.String(required=True)
+LIMIT = shape(
+    "Limit",
+    "A limit with its present window.",
+    id=TEXT,
+    amount=MONEY,
+    window=word(*NAMED_WINDOWS),
+    zone=TEXT,
+    action=TEXT,
+    spent=MONEY,
+    held=MONEY,
+    remaining=MONEY,
+    windowStart=TIME,
+    resetsAt=TIME,
+)
+REMOVED = shape("Removed", "What was removed.", deleted=FLAG, id=TEXT)
 
 
-@native.route("/limits")
-@native.response(200, LimitShape(many=True))
+@native.route("/limits", answers={200: many(LIMIT)}, tags=TAGS)
 def list_limits() -> Response:
     """List spending limits"""
     return ok([_shape(state) for state in operations.list_limits(actor(), account_id())])
 
 
-@native.route("/limits", methods=["POST"])
+@native.route("/limits", methods=["POST"], answers={201: LIMIT}, tags=TAGS)
 @native.arguments(LimitBody())
-@native.response(201, LimitShape)
 def set_limit(body: dict[str, Any]) -> Response:
     """Set a spending limit
 
@@ -74,15 +65,13 @@ def set_limit(body: dict[str, Any]) -> Response:
     return ok(_shape(state), 201)
 
 
-@native.route("/limits/<limit_id>")
-@native.response(200, LimitShape)
+@native.route("/limits/<limit_id>", answers={200: LIMIT}, tags=TAGS)
 def get_limit(limit_id: str) -> Response:
     """See one spending limit"""
     return ok(_shape(operations.get_limit(actor(), account_id(), limit_id)))
 
 
-@native.route("/limits/<limit_id>", methods=["DELETE"])
-@native.response(200, RemovedShape)
+@native.route("/limits/<limit_id>", methods=["DELETE"], answers={200: REMOVED}, tags=TAGS)
 def remove_limit(limit_id: str) -> Response:
     """Remove a spending limit"""
     operations.remove_limit(actor(), account_id(), limit_id)

@@ -1,23 +1,61 @@
-"""Shapes of the native face: what requests may say, what answers contain.
+"""Shapes of the native face: what requests may say, and what amounts look like in answers.
 
-Each answer has a schema (for the document) and a function (for speed); a test holds them together.
+Each answer has a shape (for the document) and a function (for speed); tests hold them together.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from billing_plugin.dialects.native.face import Strict
+from billing_plugin.dialects.openapi import TEXT, WHOLE, Shape, shape
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.money import MAX_NANOS, Money
 
 MAX_CENTS = MAX_NANOS // 10**7
 COUNT = validate.Range(min=0, max=10**12)
 CENTS = validate.Range(min=0, max=MAX_CENTS)
-WINDOWS = ("total", "daily", "weekly", "monthly")
+MONEY = shape(
+    "Money",
+    "An exact amount in units of the currency, with its view in minor units beside it.",
+    amount=TEXT,
+    cents=WHOLE,
+    currency=TEXT,
+)
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Makes it happen once, however often it is sent. 1 to 255 printable characters.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+
+
+def pattern(text: str) -> validate.Regexp:
+    """The whole text, to its very end; `$` alone would let a line break through."""
+    return validate.Regexp(rf"^{text}$(?!\n)", error="This is not in the expected form.")
+
+
+DECIMAL = pattern(r"[0-9]{1,10}(\.[0-9]{1,9})?")
+DAY = pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class QueryInteger(fields.Integer):
+    """Decimal digits in a query: no signs, spaces, underscores or digits of other scripts."""
+
+    def _validated(self, value: Any) -> Any:
+        if not (isinstance(value, str) and value.isascii() and value.isdecimal()):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+def whole_number(least: int, most: int, *, default: int) -> QueryInteger:
+    """A whole number in a query, between `least` and `most`."""
+    return QueryInteger(load_default=default, validate=validate.Range(min=least, max=most))
 
 
 def cents(**options: Any) -> fields.Integer:
@@ -40,16 +78,12 @@ class Metadata(fields.Dict):
 class AmountBody(Strict):
     """An amount: whole cents, or exact units as text. One of the two."""
 
-    amountCents = cents(load_default=None, allow_none=True)
-    amount = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=40))
+    amountCents = cents()
+    amount = fields.String(validate=DECIMAL)
 
 
-class MoneyShape(Schema):
-    """An exact amount with its view in cents."""
-
-    amount = fields.String(required=True)
-    cents = fields.Integer(required=True)
-    currency = fields.String(required=True)
+# marshmallow cannot say this, so the document is told; `amount_of` is what enforces it.
+ONE_AMOUNT = Shape(oneOf=[{"required": ["amountCents"]}, {"required": ["amount"]}])
 
 
 def money(value: Money | None, *, balance: bool = False) -> dict[str, Any] | None:
@@ -62,17 +96,23 @@ def money(value: Money | None, *, balance: bool = False) -> dict[str, Any] | Non
 
 def amount_of(body: dict[str, Any], currency: str) -> Money:
     """The amount that a body states in cents or exactly. Raises InvalidRequest for none or both."""
-    stated = [name for name in ("amountCents", "amount") if body.get(name) is not None]
-    if len(stated) != 1:
+    if ("amountCents" in body) == ("amount" in body):
         raise InvalidRequest("State amountCents or amount, one of them.")
-    if stated == ["amountCents"]:
+    if "amountCents" in body:
         return Money.from_cents(body["amountCents"], currency)
     return Money.parse(body["amount"], currency)
 
 
 def _plain_numbers(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return float(value)
+        return _double(value)
     if isinstance(value, dict):
         return {name: _plain_numbers(item) for name, item in value.items()}
     return [_plain_numbers(item) for item in value] if isinstance(value, list) else value
+
+
+def _double(value: Decimal) -> float:
+    double = float(value)
+    if not isfinite(double):
+        raise ValidationError("A number is out of range.")
+    return double

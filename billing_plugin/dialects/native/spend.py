@@ -7,54 +7,52 @@ from typing import Any
 
 import marshmallow
 from flask import Response
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, native, ok
-from billing_plugin.dialects.native.shapes import MoneyShape, money
+from billing_plugin.dialects.native.shapes import DAY, MONEY, money
+from billing_plugin.dialects.openapi import TEXT, TIME, WHOLE, many, shape
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.money import split_cents
 from billing_plugin.operations.reports import SpendReport
 from billing_plugin.periods import Period, days, parse_day
 
-_DAY = validate.Regexp(r"^\d{4}-\d{2}-\d{2}$")
-
 
 class SpendQuery(Strict):
     """Whole UTC days, both included; neither: this calendar month."""
 
-    to = fields.String(load_default=None, validate=_DAY)
+    to = fields.String(load_default=None, validate=DAY)
     groupBy = fields.String(
         load_default="model", validate=validate.OneOf(("provider", "model", "day", "none"))
     )
-    first = fields.String(load_default=None, validate=_DAY, data_key="from")
+    first = fields.String(load_default=None, validate=DAY, data_key="from")
 
 
-class SpendGroupShape(Schema):
-    """One group; the cents of the groups add up to the cents of the total."""
+GROUP = shape(
+    "SpendGroup",
+    "One group; the cents of the groups add up to the cents of the total.",
+    key=TEXT,
+    amount=MONEY,
+    count=WHOLE,
+)
+SPEND = shape(
+    "Spend",
+    "Spend with its period (half-open), zone and source.",
+    periodStart=TIME,
+    periodEnd=TIME,
+    zone=TEXT,
+    source=TEXT,
+    groupBy=TEXT,
+    total=MONEY,
+    count=WHOLE,
+    groups=many(GROUP),
+)
 
-    key = fields.String(required=True)
-    amount = fields.Nested(MoneyShape, required=True)
-    count = fields.Integer(required=True)
 
-
-class SpendShape(Schema):
-    """Spend with its period (half-open), zone and source."""
-
-    periodStart = fields.DateTime(required=True)
-    periodEnd = fields.DateTime(required=True)
-    zone = fields.String(required=True)
-    source = fields.String(required=True)
-    groupBy = fields.String(required=True)
-    total = fields.Nested(MoneyShape, required=True)
-    count = fields.Integer(required=True)
-    groups = fields.List(fields.Nested(SpendGroupShape), required=True)
-
-
-@native.route("/spend")
+@native.route("/spend", answers={200: SPEND}, tags=["Reports"])
 @native.arguments(SpendQuery(), location="query", unknown=marshmallow.RAISE)
-@native.response(200, SpendShape)
 def report_spend(query: dict[str, Any]) -> Response:
     """Report spend"""
     period = _period(query["first"], query["to"])

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import marshmallow
 from flask import Response
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, native, ok
+from billing_plugin.dialects.native.shapes import whole_number
+from billing_plugin.dialects.openapi import TEXT, TIME, WHOLE, many, nullable, shape, word
 
 if TYPE_CHECKING:
     from billing_plugin.models.sync_jobs import SyncJob
 
+TAGS = ["Sync"]
 _NAME = validate.Length(min=1, max=100)
 
 
@@ -28,26 +31,26 @@ class JobsQuery(Strict):
     """Which jobs."""
 
     provider = fields.String(load_default=None, validate=_NAME)
-    limit = fields.Integer(load_default=50, validate=validate.Range(min=1, max=100))
+    limit = whole_number(1, 100, default=50)
 
 
-class SyncJobShape(Schema):
-    """One run of asking. Status: pending, running, completed or failed."""
+SYNC_JOB = shape(
+    "SyncJob",
+    "One run of asking.",
+    id=TEXT,
+    provider=nullable(TEXT),
+    origin=TEXT,
+    status=word("pending", "running", "completed", "failed"),
+    synced=WHOLE,
+    failed=WHOLE,
+    createdAt=TIME,
+    startedAt=nullable(TIME),
+    completedAt=nullable(TIME),
+)
 
-    id = fields.String(required=True)
-    provider = fields.String(required=True, allow_none=True)
-    origin = fields.String(required=True)
-    status = fields.String(required=True)
-    synced = fields.Integer(required=True)
-    failed = fields.Integer(required=True)
-    createdAt = fields.DateTime(required=True)
-    startedAt = fields.DateTime(required=True, allow_none=True)
-    completedAt = fields.DateTime(required=True, allow_none=True)
 
-
-@native.route("/sync", methods=["POST"])
-@native.arguments(SyncBody())
-@native.response(202, SyncJobShape)
+@native.route("/sync", methods=["POST"], answers={202: SYNC_JOB}, refusals=(404,), tags=TAGS)
+@native.arguments(SyncBody(), required=False)
 def request_sync(body: dict[str, Any]) -> Response:
     """Request a sync
 
@@ -57,9 +60,8 @@ def request_sync(body: dict[str, Any]) -> Response:
     return ok(_shape(job), 202)
 
 
-@native.route("/sync/jobs")
+@native.route("/sync/jobs", answers={200: many(SYNC_JOB)}, tags=TAGS)
 @native.arguments(JobsQuery(), location="query", unknown=marshmallow.RAISE)
-@native.response(200, SyncJobShape(many=True))
 def list_sync_jobs(query: dict[str, Any]) -> Response:
     """List sync jobs
 
@@ -71,8 +73,7 @@ def list_sync_jobs(query: dict[str, Any]) -> Response:
     return ok([_shape(job) for job in jobs])
 
 
-@native.route("/sync/jobs/<job_id>")
-@native.response(200, SyncJobShape)
+@native.route("/sync/jobs/<job_id>", answers={200: SYNC_JOB}, tags=TAGS)
 def get_sync_job(job_id: str) -> Response:
     """See one sync job"""
     return ok(_shape(operations.get_sync_job(actor(), account_id(), job_id)))

@@ -5,15 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor, currency
 from billing_plugin.dialects.native.face import native, ok
-from billing_plugin.dialects.native.shapes import AmountBody, MoneyShape, amount_of, money
+from billing_plugin.dialects.native.shapes import (
+    IDEMPOTENCY_KEY,
+    MONEY,
+    AmountBody,
+    amount_of,
+    money,
+)
+from billing_plugin.dialects.openapi import TEXT, TIME, nullable, shape, word
 
 if TYPE_CHECKING:
     from billing_plugin.models.topups import TopUp
+
+TAGS = ["Top-ups"]
 
 
 class TopUpBody(AmountBody):
@@ -22,20 +31,27 @@ class TopUpBody(AmountBody):
     paymentMethod = fields.String(load_default="default", validate=validate.Length(min=1, max=100))
 
 
-class TopUpShape(Schema):
-    """One purchase. Status: processing, succeeded, failed, or unknown (being asked about)."""
+TOPUP = shape(
+    "TopUp",
+    "One purchase. `unknown` means that the processor is being asked what became of it.",
+    id=TEXT,
+    status=word("processing", "succeeded", "failed", "unknown"),
+    amount=MONEY,
+    processor=TEXT,
+    paymentId=nullable(TEXT),
+    createdAt=TIME,
+)
 
-    id = fields.String(required=True)
-    status = fields.String(required=True)
-    amount = fields.Nested(MoneyShape, required=True)
-    processor = fields.String(required=True)
-    paymentId = fields.String(required=True, allow_none=True)
-    createdAt = fields.DateTime(required=True)
 
-
-@native.route("/topups", methods=["POST"])
+@native.route(
+    "/topups",
+    methods=["POST"],
+    answers={201: TOPUP},
+    refusals=(402, 409, 501),
+    parameters=[IDEMPOTENCY_KEY],
+    tags=TAGS,
+)
 @native.arguments(TopUpBody())
-@native.response(201, TopUpShape)
 def top_up(body: dict[str, Any]) -> Response:
     """Top up
 
@@ -51,8 +67,7 @@ def top_up(body: dict[str, Any]) -> Response:
     return ok(_shape(topup), 201)
 
 
-@native.route("/topups/<topup_id>")
-@native.response(200, TopUpShape)
+@native.route("/topups/<topup_id>", answers={200: TOPUP}, tags=TAGS)
 def get_topup(topup_id: str) -> Response:
     """See one top-up"""
     return ok(_shape(operations.get_topup(actor(), account_id(), topup_id)))

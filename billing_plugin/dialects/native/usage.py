@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response, request
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor, currency
 from billing_plugin.dialects.native.face import Strict, native, ok
-from billing_plugin.dialects.native.shapes import Metadata, MoneyShape, count, money
+from billing_plugin.dialects.native.shapes import (
+    DECIMAL,
+    IDEMPOTENCY_KEY,
+    MONEY,
+    Metadata,
+    count,
+    money,
+)
+from billing_plugin.dialects.openapi import (
+    FLAG,
+    OPEN,
+    TEXT,
+    TIME,
+    WHOLE,
+    Shape,
+    many,
+    nullable,
+    shape,
+    word,
+)
 from billing_plugin.errors import BillingError
 from billing_plugin.money import Money
 from billing_plugin.operations.usage import Outcome, Submission
 
+TAGS = ["Usage"]
+STATUSES = ("recorded", "replayed", "refused")
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY = validate.Length(min=1, max=255)
 
 
@@ -27,8 +50,10 @@ class UsageBody(Strict):
     outputTokens = count()
     cacheReadTokens = count()
     cacheWriteTokens = count()
-    cost = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=40))
-    effectiveAt = fields.AwareDateTime(load_default=None, allow_none=True)
+    cost = fields.String(load_default=None, allow_none=True, validate=DECIMAL)
+    effectiveAt = fields.AwareDateTime(
+        load_default=None, allow_none=True, validate=validate.Range(min=EARLIEST)
+    )
     metadata = Metadata(keys=fields.String(), load_default=dict)
     idempotencyKey = fields.String(load_default=None, allow_none=True, validate=_KEY)
 
@@ -39,43 +64,48 @@ class BatchBody(Strict):
     records = fields.List(fields.Nested(UsageBody), required=True, validate=validate.Length(min=1))
 
 
-class UsageShape(Schema):
-    """A stored use."""
+USAGE = shape(
+    "Usage",
+    "A stored use.",
+    id=TEXT,
+    provider=TEXT,
+    model=TEXT,
+    quantities=Shape(type="object", additionalProperties=WHOLE),
+    cost=MONEY,
+    price=OPEN,
+    metadata=OPEN,
+    effectiveAt=TIME,
+    recordedAt=TIME,
+    replayed=FLAG,
+)
+REFUSAL = shape("Refusal", "Why it was refused.", code=TEXT, message=TEXT, retryable=FLAG)
+OUTCOME = shape(
+    "Outcome",
+    "What became of one record of a batch.",
+    status=word(*STATUSES),
+    record=nullable(USAGE),
+    error=nullable(REFUSAL),
+)
+BATCH = shape(
+    "Batch",
+    "The outcomes of a batch, in order, and their counts.",
+    recorded=WHOLE,
+    replayed=WHOLE,
+    refused=WHOLE,
+    results=many(OUTCOME),
+)
+REFUSALS = (402, 409, 501)
 
-    id = fields.String(required=True)
-    provider = fields.String(required=True)
-    model = fields.String(required=True)
-    quantities = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
-    cost = fields.Nested(MoneyShape, required=True)
-    price = fields.Dict(keys=fields.String(), required=True)
-    metadata = fields.Dict(keys=fields.String(), required=True)
-    effectiveAt = fields.DateTime(required=True)
-    recordedAt = fields.DateTime(required=True)
-    replayed = fields.Boolean(required=True)
 
-
-class OutcomeShape(Schema):
-    """What became of one record of a batch: recorded, replayed, or refused with its error."""
-
-    status = fields.String(
-        required=True, validate=validate.OneOf(("recorded", "replayed", "refused"))
-    )
-    record = fields.Nested(UsageShape, required=True, allow_none=True)
-    error = fields.Dict(keys=fields.String(), required=True, allow_none=True)
-
-
-class BatchShape(Schema):
-    """The outcomes of a batch, in order, and their counts."""
-
-    recorded = fields.Integer(required=True)
-    replayed = fields.Integer(required=True)
-    refused = fields.Integer(required=True)
-    results = fields.List(fields.Nested(OutcomeShape), required=True)
-
-
-@native.route("/usage", methods=["POST"])
+@native.route(
+    "/usage",
+    methods=["POST"],
+    answers={201: USAGE, 200: USAGE},
+    refusals=REFUSALS,
+    parameters=[IDEMPOTENCY_KEY],
+    tags=TAGS,
+)
 @native.arguments(UsageBody())
-@native.response(201, UsageShape)
 def record_usage(body: dict[str, Any]) -> Response:
     """Record one use
 
@@ -89,9 +119,8 @@ def record_usage(body: dict[str, Any]) -> Response:
     return response
 
 
-@native.route("/usage/batch", methods=["POST"])
+@native.route("/usage/batch", methods=["POST"], answers={200: BATCH}, refusals=(409,), tags=TAGS)
 @native.arguments(BatchBody())
-@native.response(200, BatchShape)
 def record_usage_batch(body: dict[str, Any]) -> Response:
     """Record many uses
 
@@ -100,10 +129,7 @@ def record_usage_batch(body: dict[str, Any]) -> Response:
     submissions = [Submission(_usage(item), item["idempotencyKey"]) for item in body["records"]]
     outcomes = operations.record_usage_batch(actor(), account_id(), submissions)
     results = [_outcome(outcome) for outcome in outcomes]
-    counts = {
-        status: sum(result["status"] == status for result in results)
-        for status in ("recorded", "replayed", "refused")
-    }
+    counts = {status: sum(result["status"] == status for result in results) for status in STATUSES}
     return ok({**counts, "results": results})
 
 

@@ -14,6 +14,17 @@ from marshmallow import Schema, fields, validate
 
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor
+from billing_plugin.dialects.openapi import (
+    FLAG,
+    NUMBER,
+    TEXT,
+    TIME,
+    WHOLE,
+    many,
+    nullable,
+    shape,
+    word,
+)
 from billing_plugin.dialects.spideriq.face import spideriq
 from billing_plugin.dialects.wire import iso_seconds, number, reply
 from billing_plugin.operations.sync import SyncReport, SyncResult
@@ -27,35 +38,36 @@ class SyncQuery(Schema):
     provider_name = fields.String(load_default=None, validate=validate.Length(min=1, max=100))
 
 
-class SyncResultShape(Schema):
-    """What one vendor said; a failed one carries `error` and no figures."""
+FIGURE = nullable(NUMBER)
+RESULT = shape(
+    "SpiderIQSyncResult",
+    "What one vendor said; a failed one carries `error` and no figures.",
+    optional=("balance", "usage_today", "usage_month", "currency", "note", "error"),
+    id=WHOLE,
+    provider_name=TEXT,
+    status=word("success", "failed"),
+    synced_at=TIME,
+    balance=FIGURE,
+    usage_today=FIGURE,
+    usage_month=FIGURE,
+    currency=TEXT,
+    note=TEXT,
+    error=TEXT,
+)
+REPORT = shape(
+    "SpiderIQSyncReport",
+    "The whole run.",
+    success=FLAG,
+    synced=WHOLE,
+    failed=WHOLE,
+    results=many(RESULT),
+    total_balance=NUMBER,
+    total_usage_month=NUMBER,
+)
 
-    id = fields.Integer(required=True)
-    provider_name = fields.String(required=True)
-    status = fields.String(required=True)
-    synced_at = fields.DateTime(required=True)
-    balance = fields.Float(allow_none=True)
-    usage_today = fields.Float(allow_none=True)
-    usage_month = fields.Float(allow_none=True)
-    currency = fields.String()
-    note = fields.String()
-    error = fields.String()
 
-
-class SyncShape(Schema):
-    """The whole run."""
-
-    success = fields.Boolean(required=True)
-    synced = fields.Integer(required=True)
-    failed = fields.Integer(required=True)
-    results = fields.List(fields.Nested(SyncResultShape), required=True)
-    total_balance = fields.Float(required=True)
-    total_usage_month = fields.Float(required=True)
-
-
-@spideriq.route("/sync-billing", methods=["POST"])
+@spideriq.route("/sync-billing", methods=["POST"], answers={200: REPORT}, refusals=(404, 429))
 @spideriq.arguments(SyncQuery(), location="query", unknown=marshmallow.EXCLUDE)
-@spideriq.response(200, SyncShape)
 def sync_billing(query: dict[str, Any]) -> Response:
     """Sync billing now
 
