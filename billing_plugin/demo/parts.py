@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -35,7 +36,7 @@ def ticking(billing: Billing) -> Iterator[None]:
 
 
 @contextmanager
-def redis_server() -> Iterator[str]:
+def redis_server(log: Path) -> Iterator[str]:
     """A real Redis for as long as the context lasts: its URL, or an empty text without a wheel."""
     binary = _redis_binary()
     if binary is None:
@@ -43,27 +44,27 @@ def redis_server() -> Iterator[str]:
         return
     port = free_port()
     command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--loglevel"]
-    with process([*command, "warning"], {}):
+    with process([*command, "warning"], {}, log=log):
         wait_for_port(port)
         yield f"redis://127.0.0.1:{port}/0"
 
 
 @contextmanager
-def worker(environment: dict[str, str]) -> Iterator[None]:
+def worker(environment: dict[str, str], log: Path) -> Iterator[None]:
     """The worker as its own process, where there is a Redis."""
     if not environment.get("BILLING_REDIS_URL"):
         yield
         return
-    with process([sys.executable, "-m", "worker"], environment):
+    with process([sys.executable, "-m", "worker"], environment, log=log):
         yield
 
 
 @contextmanager
-def mcp_server(environment: dict[str, str]) -> Iterator[str]:
+def mcp_server(environment: dict[str, str], log: Path) -> Iterator[str]:
     """The MCP server as its own process: its URL."""
     port = free_port()
     command = [sys.executable, "-m", "mcp_server", "--transport", "http", "--port", str(port)]
-    with process(command, environment):
+    with process(command, environment, log=log):
         wait_for_port(port)
         yield f"http://127.0.0.1:{port}/mcp"
 
@@ -82,22 +83,20 @@ def serving(app: Any, port: int) -> Iterator[str]:
 
 
 @contextmanager
-def process(command: list[str], environment: dict[str, str]) -> Iterator[None]:
-    """A child process that is ended with the context."""
-    child = subprocess.Popen(  # noqa: S603 (our own commands)
-        command,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
+def process(command: list[str], environment: dict[str, str], *, log: Path) -> Iterator[None]:
+    """A child process that writes to the log and is ended with the context."""
+    with log.open("ab") as words:
+        child = subprocess.Popen(  # noqa: S603 (our own commands)
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=words,
+        )
     try:
         yield
     finally:
-        child.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(10)
-        child.kill()
-        child.wait()
+        _end(child)
 
 
 def free_port() -> int:
@@ -116,6 +115,14 @@ def wait_for_port(port: int) -> None:
             return
         time.sleep(0.05)
     raise ConfigurationError("A part of the demonstration did not start.")
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(10)
+    child.kill()
+    child.wait()
 
 
 def _redis_binary() -> str | None:

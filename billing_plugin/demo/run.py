@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from billing_plugin import Billing, Money, operations
@@ -31,6 +32,7 @@ class Scene:
     key: str
     environment: dict[str, str]
     billing: Billing
+    log: Path
 
 
 def run(*, check: bool, port: int) -> int:
@@ -46,23 +48,24 @@ def run(*, check: bool, port: int) -> int:
 @contextmanager
 def _scene(port: int) -> Iterator[Scene]:
     with ExitStack() as stack:
-        directory = tempfile.mkdtemp(prefix="billing-demo-")
+        directory = Path(tempfile.mkdtemp(prefix="billing-demo-"))
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        log = directory / "parts.log"
         environment = {
             "BILLING_DATABASE_URL": f"sqlite:///{directory}/billing.db",
-            "BILLING_REDIS_URL": stack.enter_context(parts.redis_server()),
+            "BILLING_REDIS_URL": stack.enter_context(parts.redis_server(log)),
             "BILLING_SECRET_KEYS": new_key(),
             "BILLING_PROCESSOR": "fake",
         }
         settings: dict[str, Any] = {_setting(key): text for key, text in environment.items()}
         billing = Billing(**settings)
         account_id, key = _furnish(billing)
-        stack.enter_context(parts.worker(environment))
-        mcp_url = stack.enter_context(parts.mcp_server(environment))
+        stack.enter_context(parts.worker(environment, log))
+        mcp_url = stack.enter_context(parts.mcp_server(environment, log))
         stack.enter_context(parts.ticking(billing))
         url = stack.enter_context(parts.serving(create_app(billing, account_id), port))
         redis_url = environment["BILLING_REDIS_URL"]
-        yield Scene(url, mcp_url, redis_url, account_id, key, environment, billing)
+        yield Scene(url, mcp_url, redis_url, account_id, key, environment, billing, log)
 
 
 def _furnish(billing: Billing) -> tuple[str, str]:

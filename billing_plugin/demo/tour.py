@@ -27,7 +27,8 @@ def take(scene: Any) -> int:
         try:
             print(f"{number:2}. {_title(step)}: {step(guide)}", flush=True)
         except (Failed, requests.RequestException, KeyError) as error:
-            print(f"{number:2}. {_title(step)}: FAILED: {error!r}", file=sys.stderr)
+            print(f"{number:2}. {_title(step)}: FAILED: {error}", file=sys.stderr)
+            print(f"The parts' log:\n{scene.log.read_text()[-2000:]}", file=sys.stderr)
             return 1
     print(f"All {len(STEPS)} steps succeeded.")
     return 0
