@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
 
-from billing_plugin.errors import ConfigurationError
+from billing_plugin.errors import ConfigurationError, InvalidRequest
+from billing_plugin.money import check_currency
 
 PREFIX = "BILLING_"
+AT_LEAST_ONE = ("max_batch", "max_body_bytes", "sync_interval_s", "provider_timeout_s")
+_WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What an instance is told. Each field is the BILLING_ key of the same name in capitals."""
 
-    database_url: str = "sqlite:///billing.db"  # sqlite:///FILE or postgresql://…
-    redis_url: str = ""  # empty: jobs run in this process
+    # sqlite:///FILE or postgresql://…; may hold a password, as the next may
+    database_url: str = field(default="sqlite:///billing.db", repr=False)
+    redis_url: str = field(default="", repr=False)  # empty: jobs run in this process
     currency: str = "USD"  # ISO 4217, of accounts that name none
     secret_keys: str = field(default="", repr=False)  # Fernet keys, comma-separated, first seals
     auto_migrate: bool = True  # create and upgrade tables at first use
@@ -34,6 +39,15 @@ class Settings:
     max_batch: int = 1_000  # usage records in one request
     max_body_bytes: int = 1_048_576
     idempotency_days: int = 30
+
+    def __post_init__(self) -> None:
+        try:
+            check_currency(self.currency)
+        except InvalidRequest as error:
+            raise ConfigurationError(f"{PREFIX}CURRENCY: {error}") from error
+        for name in AT_LEAST_ONE:
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{PREFIX}{name.upper()} is at least 1.")
 
     @classmethod
     def load(cls, *sources: Mapping[str, Any]) -> Settings:
@@ -69,7 +83,7 @@ def _convert(key: str, value: Any, kind: Any) -> Any:
 
 
 def _as_int(key: str, value: Any) -> int:
-    if isinstance(value, bool) or not str(value).isdecimal():
+    if type(value) not in (int, str) or not _WHOLE.fullmatch(str(value)):
         raise ConfigurationError(f"{key} is a whole number, not negative.")
     return int(value)
 

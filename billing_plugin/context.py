@@ -6,6 +6,8 @@ requests and tests never see each other's database.
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +16,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import peewee
-from playhouse.pool import PooledPostgresqlDatabase, PooledSqliteDatabase
+from playhouse.pool import (
+    MaxConnectionsExceeded,
+    PooledPostgresqlDatabase,
+    PooledSqliteDatabase,
+)
 
 from billing_plugin.config import Settings
 from billing_plugin.errors import ConfigurationError, NotFound, StorageUnavailable
@@ -27,7 +33,7 @@ _SQLITE_PRAGMAS = {
     "foreign_keys": 1,
     "busy_timeout": _WAIT_S * 1000,
 }
-_MAX_CONNECTIONS = 64
+_POOL: dict[str, Any] = {"autoconnect": False, "timeout": _WAIT_S, "max_connections": 64}
 
 
 def utc_now() -> datetime:
@@ -53,11 +59,12 @@ class Instance:
     def active(self) -> Iterator[Instance]:
         """Puts this instance to work in the present context, with an open connection."""
         if _at_work.get() is self and not self.database.is_closed():
-            yield self
+            with _storage_errors("reached"):
+                yield self
             return
         token = _at_work.set(self)
         try:
-            with _connected(self.database):
+            with _storage_errors("reached"), _connected(self.database):
                 self._prepare_once()
                 yield self
         finally:
@@ -133,11 +140,9 @@ def write_transaction() -> Iterator[None]:
     Raises StorageUnavailable when the database is busy, full or away; nothing is written then.
     """
     database = current().database
-    try:
-        with database.atomic("IMMEDIATE") if is_sqlite() else database.atomic():
-            yield
-    except (peewee.OperationalError, peewee.InterfaceError) as error:
-        raise StorageUnavailable("The database cannot write now.", details=repr(error)) from error
+    atomic = database.atomic("IMMEDIATE") if is_sqlite() else database.atomic()
+    with _storage_errors("written"), atomic:
+        yield
 
 
 def after_commit(action: Callable[[], None]) -> None:
@@ -162,35 +167,47 @@ def connect_to(url: str) -> peewee.Database:
     SQLite: WAL, synchronous FULL (an acknowledged write survives power loss), IMMEDIATE locks.
     """
     if url.startswith("sqlite:///") and ":memory:" not in url and len(url) > len("sqlite:///"):
-        file: peewee.Database = PooledSqliteDatabase(
-            url.removeprefix("sqlite:///"),
-            pragmas=_SQLITE_PRAGMAS,
-            lock_type="IMMEDIATE",
-            autoconnect=False,
-            timeout=_WAIT_S,
-            max_connections=_MAX_CONNECTIONS,
-            check_same_thread=False,  # the pool hands it on; one thread has it at a time
+        return _alone_after_fork(
+            PooledSqliteDatabase(
+                url.removeprefix("sqlite:///"),
+                pragmas=_SQLITE_PRAGMAS,
+                lock_type="IMMEDIATE",
+                check_same_thread=False,  # the pool hands it on; one thread has it at a time
+                **_POOL,
+            )
         )
-        return file
     if url.startswith(("postgresql://", "postgres://")):
-        server: peewee.Database = PooledPostgresqlDatabase(
-            "postgresql://" + url.split("://", 1)[1],
-            prefer_psycopg3=True,
-            autoconnect=False,
-            timeout=_WAIT_S,
-            max_connections=_MAX_CONNECTIONS,
-        )
-        return server
+        address = "postgresql://" + url.split("://", 1)[1]
+        return _alone_after_fork(PooledPostgresqlDatabase(address, prefer_psycopg3=True, **_POOL))
     raise ConfigurationError("A database URL is sqlite:///FILE or postgresql://USER@HOST/NAME.")
+
+
+def _alone_after_fork(database: peewee.Database) -> peewee.Database:
+    """A forked process opens connections of its own and leaves its parent's alone."""
+    known = weakref.ref(database)
+
+    def forget() -> None:
+        inherited = known()
+        if inherited is not None:
+            inherited.dispose()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)
+    return database
+
+
+@contextmanager
+def _storage_errors(done: str) -> Iterator[None]:
+    try:
+        yield
+    except (peewee.OperationalError, peewee.InterfaceError, MaxConnectionsExceeded) as error:
+        message = f"The database cannot be {done} now."
+        raise StorageUnavailable(message, details=repr(error)) from error
 
 
 @contextmanager
 def _connected(database: peewee.Database) -> Iterator[None]:
-    opened = False
-    try:
-        opened = database.connect(reuse_if_open=True)
-    except (peewee.OperationalError, peewee.InterfaceError, ValueError) as error:
-        raise StorageUnavailable("The database cannot be reached.", details=repr(error)) from error
+    opened = database.connect(reuse_if_open=True)
     try:
         yield
     finally:

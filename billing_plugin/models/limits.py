@@ -96,7 +96,7 @@ class Ceilings:
             counter = self._counter(limit, period)
             used = counter.spent_nanos + counter.held_nanos
             if amount.nanos and used + amount.nanos > limit.amount_nanos:
-                return _refusal(limit, counter, amount, period.end)
+                return _refusal(limit, counter, amount, resets_at=period.end)
         return None
 
     def spend(self, amount: Money, at: datetime) -> None:
@@ -206,7 +206,7 @@ def _drift(limit: SpendingLimit, period: Period) -> list[str]:
 
 
 def _refusal(
-    limit: SpendingLimit, counter: Counter, amount: Money, resets_at: datetime
+    limit: SpendingLimit, counter: Counter, amount: Money, *, resets_at: datetime
 ) -> LimitExceeded:
     money = {
         "amount": limit.amount.text,

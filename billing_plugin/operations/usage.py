@@ -96,7 +96,7 @@ def record_usage_batch(
     at = now()
     wishes = [_wish(account_id, submission, at) for submission in submissions]
     with write_transaction():
-        charge = _opened(actor, account_id, wishes, at)
+        charge = _opened(actor, account_id, wishes, at=at)
         outcomes: list[Outcome] = []
         for wish in wishes:
             outcomes.append(_outcome(charge, wish))
@@ -106,7 +106,7 @@ def record_usage_batch(
         return _with_replayed(charge, wishes, outcomes)
 
 
-def _opened(actor: Actor, account_id: str, wishes: Iterable[_Wish], at: datetime) -> _Charge:
+def _opened(actor: Actor, account_id: str, wishes: Iterable[_Wish], *, at: datetime) -> _Charge:
     book = open_book(actor, account_id)
     known = idempotency.replays(wish.intent for wish in wishes if wish.intent)
     return _Charge(book, limits.ceilings(account_id), at, known)
