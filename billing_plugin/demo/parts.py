@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import socket
@@ -12,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from typing import Any
+
+from flask import Flask
+from werkzeug.serving import make_server
 
 from billing_plugin.errors import ConfigurationError
 from billing_plugin.extension import Billing
@@ -70,16 +73,18 @@ def mcp_server(environment: dict[str, str], log: Path) -> Iterator[str]:
 
 
 @contextmanager
-def serving(app: Any, port: int) -> Iterator[str]:
+def serving(app: Flask, port: int) -> Iterator[str]:
     """The host application on a thread: its URL."""
-    from waitress.server import create_server
-
-    server: Any = create_server(app, host="127.0.0.1", port=port, threads=8)
-    Thread(target=server.run, daemon=True).start()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
     try:
-        yield f"http://127.0.0.1:{server.effective_port}"
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        server.close()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @contextmanager
