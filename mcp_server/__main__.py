@@ -11,7 +11,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from billing_plugin import Billing
 from billing_plugin.errors import BillingError, ConfigurationError, Unauthenticated
@@ -64,19 +66,26 @@ def _log_to_stderr() -> None:
     logging.getLogger("mcp").setLevel(logging.WARNING)
 
 
-def _billing(database: str | None) -> Billing:
+@contextmanager
+def _opened(database: str | None) -> Iterator[Billing]:
     billing = Billing(database)
     billing.configure(os.environ)
-    with billing.instance.active():
-        return billing
+    pool: Any = billing.instance.database
+    try:
+        with billing.instance.active():
+            pass  # so that a database that is away is said now, not at the first call
+        yield billing
+    finally:
+        pool.close_all()
 
 
 def _serve_stdio(options: argparse.Namespace, token: str) -> int:
     if not token:
         raise Unauthenticated(f"{API_KEY} is not set; it says whose account to serve.")
-    identity = OneKey(_billing(options.database).instance, token)
-    identity.actor()
-    build(identity).run("stdio")
+    with _opened(options.database) as billing:
+        identity = OneKey(billing.instance, token)
+        identity.actor()
+        build(identity).run("stdio")
     return 0
 
 
@@ -85,15 +94,16 @@ def _serve_http(options: argparse.Namespace) -> int:
 
     # uvicorn ends by raising the signal that stopped it once more; ours makes that exit code 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
-        asgi_app(_billing(options.database), allowed_hosts=_names(options)),
-        host=options.host,
-        port=options.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
+    with _opened(options.database) as billing:
+        uvicorn.run(
+            asgi_app(billing, allowed_hosts=_names(options)),
+            host=options.host,
+            port=options.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
     return 0
 
 
