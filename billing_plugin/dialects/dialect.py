@@ -18,6 +18,7 @@ from typing import Any, ClassVar, NoReturn
 import marshmallow
 from flask import Request, Response, current_app, g, request
 from flask_smorest import Blueprint
+from marshmallow import fields, validate
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.routing import RequestRedirect
@@ -70,6 +71,20 @@ class Parser(FlaskParser):
         if not req.is_json:
             raise errors.UnsupportedMediaType("The body must be application/json.")
         return parse_json(body)
+
+
+class QueryInteger(fields.Integer):
+    """Decimal digits in a query: no signs, spaces, underscores or digits of other scripts."""
+
+    def _validated(self, value: Any) -> Any:
+        if not (isinstance(value, str) and value.isascii() and value.isdecimal()):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
+def whole_number(least: int, most: int, *, default: int) -> QueryInteger:
+    """A whole number in a query, between `least` and `most`."""
+    return QueryInteger(load_default=default, validate=validate.Range(min=least, max=most))
 
 
 class Dialect(Blueprint):

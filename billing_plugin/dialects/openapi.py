@@ -77,7 +77,9 @@ def document(face: Blueprint, prefix: str, *, title: str) -> dict[str, Any]:
     """The face's OpenAPI document with its paths under `prefix`."""
     aside = Flask("billing-openapi")
     aside.config.update(API_TITLE=title, API_VERSION=version(DISTRIBUTION), OPENAPI_VERSION="3.1.0")
-    api = _Aside(aside, spec_kwargs={"security": [{"bearer": []}, {"apiKey": []}]})
+    info = {"description": face.description}
+    security: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
+    api = _Aside(aside, spec_kwargs={"info": info, "security": security})
     schemes = api.spec.components
     schemes.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     schemes.security_scheme("apiKey", {"type": "apiKey", "in": "header", "name": "X-API-Key"})
@@ -87,6 +89,7 @@ def document(face: Blueprint, prefix: str, *, title: str) -> dict[str, Any]:
 
 def _with_names(written: dict[str, Any]) -> dict[str, Any]:
     """Moves every titled object to the components, once, and points to it."""
+    written.pop("tags", None)  # the operations' own; flask-smorest adds the blueprint's name
     found: dict[str, Any] = {}
     paths = _pointing(written["paths"], found)
     components = written["components"]

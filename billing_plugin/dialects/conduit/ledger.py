@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import marshmallow
 from flask import Response
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema
 
 from billing_plugin import operations
 from billing_plugin.dialects.conduit.face import conduit
-from billing_plugin.dialects.dialect import account_id, actor
+from billing_plugin.dialects.dialect import account_id, actor, whole_number
 from billing_plugin.dialects.openapi import NUMBER, OPEN, TEXT, TIME, WHOLE, many, shape, word
 from billing_plugin.dialects.wire import iso_millis, number, reply
 from billing_plugin.money import Money
@@ -33,8 +33,8 @@ TYPES = {
 class PageQuery(Schema):
     """Page of the history; what is not known is without effect."""
 
-    limit = fields.Integer(load_default=10, validate=validate.Range(min=1, max=100))
-    offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=2**31))
+    limit = whole_number(1, 100, default=10)
+    offset = whole_number(0, 2**31, default=0)
 
 
 BALANCE = shape("ConduitBalance", "The balance.", balanceInCents=WHOLE, balanceInDollars=NUMBER)

@@ -8,9 +8,9 @@ import marshmallow
 from flask import Response
 
 from billing_plugin import operations
-from billing_plugin.dialects.dialect import account_id, actor
+from billing_plugin.dialects.dialect import account_id, actor, whole_number
 from billing_plugin.dialects.native.face import Strict, native, ok
-from billing_plugin.dialects.native.shapes import MONEY, money, whole_number
+from billing_plugin.dialects.native.shapes import MONEY, money
 from billing_plugin.dialects.openapi import OPEN, TEXT, TIME, WHOLE, many, nullable, shape
 
 if TYPE_CHECKING:

@@ -44,20 +44,6 @@ DECIMAL = pattern(r"[0-9]{1,10}(\.[0-9]{1,9})?")
 DAY = pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-class QueryInteger(fields.Integer):
-    """Decimal digits in a query: no signs, spaces, underscores or digits of other scripts."""
-
-    def _validated(self, value: Any) -> Any:
-        if not (isinstance(value, str) and value.isascii() and value.isdecimal()):
-            raise self.make_error("invalid", input=value)
-        return super()._validated(value)
-
-
-def whole_number(least: int, most: int, *, default: int) -> QueryInteger:
-    """A whole number in a query, between `least` and `most`."""
-    return QueryInteger(load_default=default, validate=validate.Range(min=least, max=most))
-
-
 def cents(**options: Any) -> fields.Integer:
     """Whole cents: no floats, no booleans, no text."""
     return fields.Integer(strict=True, validate=CENTS, **options)

@@ -9,9 +9,8 @@ from flask import Response
 from marshmallow import fields, validate
 
 from billing_plugin import operations
-from billing_plugin.dialects.dialect import account_id, actor
+from billing_plugin.dialects.dialect import account_id, actor, whole_number
 from billing_plugin.dialects.native.face import Strict, native, ok
-from billing_plugin.dialects.native.shapes import whole_number
 from billing_plugin.dialects.openapi import TEXT, TIME, WHOLE, many, nullable, shape, word
 
 if TYPE_CHECKING:
