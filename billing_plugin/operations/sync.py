@@ -134,9 +134,9 @@ def run_sync_job(actor: Actor, job_id: str) -> bool:
 def schedule_syncs(actor: Actor) -> list[str]:
     """Stores and enqueues a job for each account with integrations, once per slot of the schedule.
 
-    A slot is the setting sync_interval_s (default 4 hours; 0 is never), aligned to the epoch. Any
-    number of schedulers may call this at any time. Jobs that nobody runs though somebody should
-    are enqueued again, and fail after 5 attempts. Returns the ids of what was enqueued.
+    A slot is the setting sync_interval_s (default 4 hours), aligned to the epoch. Any number of
+    schedulers may call this at any time. Jobs that nobody runs though somebody should are
+    enqueued again, and fail after 5 attempts. Returns the ids of what was enqueued.
     """
     del actor
     silent_since = now() - SILENCE
@@ -152,9 +152,8 @@ def schedule_syncs(actor: Actor) -> list[str]:
 
 
 def _due() -> list[str]:
-    interval_s = current().settings.sync_interval_s
-    slot = int(now().timestamp()) // interval_s if interval_s else 0
-    if not interval_s or not sync_jobs.slot_is_free(SCHEDULE, slot):
+    slot = int(now().timestamp()) // current().settings.sync_interval_s
+    if not sync_jobs.slot_is_free(SCHEDULE, slot):
         return []
     with write_transaction():
         if not sync_jobs.claim_slot(SCHEDULE, slot, now()):

@@ -42,11 +42,11 @@ def burst(env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str
 
 
 @contextmanager
-def worker(env: dict[str, str], said: Path) -> Iterator[subprocess.Popen[bytes]]:
+def worker(env: dict[str, str], said: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """A worker that runs until the block ends; what it says goes into the file."""
     with said.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "worker"],
+            [sys.executable, "-m", "worker", *options],
             env=env,
             cwd=ROOT,
             stdout=output,
