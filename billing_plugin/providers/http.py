@@ -1,6 +1,6 @@
 """Outward HTTP for adapters: a total deadline, a byte cap, no redirects, exact numbers.
 
-Errors carry our own sentences; a vendor's text goes into `details` only, and never a credential.
+Errors carry our own sentences; a vendor's text is never kept, nor a credential.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ import requests
 from billing_plugin.errors import ProviderAuthError, ProviderUnavailable, ProviderUnreadable
 
 MAX_BYTES = 4 * 1024 * 1024
+CHUNK_BYTES = 65_536
+LARGEST_EXPONENT = 12  # of a money figure: a trillion is a mistake
 USER_AGENT = "flask-billing-plugin"
 BAD_KEY = "API key invalid or expired"
+TOO_SLOW = "The provider did not answer in time."
 
 
 class Caller(Protocol):
@@ -32,50 +35,64 @@ class Http:
 
     def __init__(self, base_url: str, headers: dict[str, str], *, timeout_s: int) -> None:
         self._base_url = base_url.rstrip("/")
-        self._headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **headers}
+        # Compressed answers are not asked for: a small one could unfold beyond any cap.
+        always = {"User-Agent": USER_AGENT, "Accept": "application/json"}
+        self._headers = {**always, "Accept-Encoding": "identity", **headers}
         self._deadline = time.monotonic() + timeout_s
 
     def __call__(self, method: str, path: str, body: Any = None) -> Any:
         """JSON of one call. Raises ProviderAuthError, ProviderUnavailable, ProviderUnreadable."""
-        left_s = self._deadline - time.monotonic()
-        if left_s <= 0:
-            raise ProviderUnavailable("The provider did not answer in time.")
         try:
             with requests.request(
                 method, self._base_url + path, headers=self._headers, json=body,
-                timeout=left_s, stream=True, allow_redirects=False,
+                timeout=self._left_s(), stream=True, allow_redirects=False, auth=_as_it_is,
             ) as response:  # fmt: skip
+                _check_status(response.status_code)
                 content = self._content(response)
-        except requests.RequestException as error:
-            raise ProviderUnavailable(
-                "The provider could not be reached.", details=type(error).__name__
-            ) from None
-        _check_status(response.status_code)
+        except (requests.RequestException, UnicodeError) as error:
+            raise _unreachable(error) from None
         return parse(content)
 
+    def _left_s(self) -> float:
+        left_s = self._deadline - time.monotonic()
+        if left_s <= 0:
+            raise ProviderUnavailable(TOO_SLOW)
+        return left_s
+
     def _content(self, response: requests.Response) -> bytes:
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise ProviderUnreadable("The provider's answer is compressed.")
         content = bytearray()
-        for chunk in response.iter_content(65_536):
+        while chunk := self._chunk(response):
             content += chunk
             if len(content) > MAX_BYTES:
                 raise ProviderUnreadable("The provider's answer is too large.")
-            if time.monotonic() > self._deadline:
-                raise ProviderUnavailable("The provider did not answer in time.")
         return bytes(content)
+
+    def _chunk(self, response: requests.Response) -> bytes:
+        """What has arrived; asking for a whole block would wait for a slow one beyond any time."""
+        self._left_s()
+        try:
+            chunk: bytes = response.raw.read1(CHUNK_BYTES)
+        except Exception as error:  # of the transport: its classes are not ours to know
+            raise _unreachable(error) from None
+        return chunk
 
 
 def parse(content: bytes) -> Any:
     """JSON with Decimals for numbers; NaN and Infinity are refused. Raises ProviderUnreadable."""
     try:
         return json.loads(content, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ProviderUnreadable("The provider's answer is not JSON.") from error
+    except (ValueError, ArithmeticError, RecursionError):
+        raise ProviderUnreadable("The provider's answer is not JSON.") from None
 
 
 def amount(value: Any) -> Decimal:
     """A money figure of an answer, exact. Raises ProviderUnreadable for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ProviderUnreadable("The provider's answer lacks a money figure.")
+    if Decimal(value).adjusted() > LARGEST_EXPONENT:
+        raise ProviderUnreadable("A money figure of the provider's answer is out of range.")
     return Decimal(value)
 
 
@@ -88,6 +105,14 @@ def field(document: Any, *names: str) -> Any:
     return document
 
 
+def rows(document: Any, *names: str) -> list[Any]:
+    """A list inside nested objects. Raises ProviderUnreadable where it is none."""
+    found = field(document, *names)
+    if not isinstance(found, list):
+        raise ProviderUnreadable(f"{names[-1]} of the provider's answer is no list.")
+    return found
+
+
 def _check_status(status: int) -> None:
     if status in (401, 403):
         raise ProviderAuthError(BAD_KEY, details=status)
@@ -95,6 +120,18 @@ def _check_status(status: int) -> None:
         raise ProviderUnavailable("The provider is busy or down.", details=status)
     if status != 200:
         raise ProviderUnreadable("The provider answered unexpectedly.", details=status)
+
+
+def _unreachable(error: Exception) -> ProviderUnavailable:
+    """By its class alone: what it says may hold the URL or a header."""
+    late = "timeout" in type(error).__name__.lower()
+    message = TOO_SLOW if late else "The provider could not be reached."
+    return ProviderUnavailable(message, details=type(error).__name__)
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Our header is the credential; without this, one in the user's .netrc would replace it."""
+    return request
 
 
 def _no_constant(name: str) -> Any:

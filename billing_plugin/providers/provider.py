@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from billing_plugin.errors import ProviderUnreadable
 from billing_plugin.money import Money
 
 CREDENTIAL_KINDS = ("api_key", "management_key")
@@ -13,10 +14,11 @@ CREDENTIAL_KINDS = ("api_key", "management_key")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a vendor just said. None is "not exposed", never zero.
+    """What a vendor just said, in one currency. None is "not exposed" or "not read", never zero.
 
-    `sources` says for each figure: reported, derived or unavailable. `scope` says whose figures
-    they are (account or key). `note` is our sentence for people.
+    `sources` says for each figure: reported, derived, unavailable (the vendor does not expose it)
+    or failed (it does, but not this time). `scope` says whose figures they are (account or key).
+    `note` is our sentence for people. Raises ProviderUnreadable for figures of another currency.
     """
 
     as_of: datetime
@@ -27,6 +29,11 @@ class Reading:
     sources: dict[str, str] = field(default_factory=dict)
     scope: str = "account"
     note: str = ""
+
+    def __post_init__(self) -> None:
+        figures = (self.balance, self.usage_today, self.usage_month)
+        if any(figure and figure.currency != self.currency for figure in figures):
+            raise ProviderUnreadable("The provider's figures are of several currencies.")
 
     @property
     def facts(self) -> dict[str, Any]:
