@@ -14,7 +14,7 @@ from marshmallow import Schema
 from billing_plugin.dialects.dialect import Dialect, request_id
 from billing_plugin.dialects.openapi import FLAG, TEXT, Shape, shape
 from billing_plugin.dialects.wire import camel, reply
-from billing_plugin.errors import BillingError
+from billing_plugin.errors import BillingError, InvalidRequest
 
 ERROR = Shape(
     shape(
@@ -66,6 +66,14 @@ class Native(Dialect):
 def ok(data: Any, status: int = 200) -> Response:
     """`{"success": true, "data": …}`."""
     return reply({"success": True, "data": data}, status)
+
+
+def idempotency_key() -> str | None:
+    """The caller's Idempotency-Key. Raises InvalidRequest for an empty one, which would be none."""
+    key = request.headers.get("Idempotency-Key")
+    if key == "":
+        raise InvalidRequest("The Idempotency-Key is empty.")
+    return key
 
 
 class Strict(Schema):

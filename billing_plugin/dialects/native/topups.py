@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, request
+from flask import Response
 from marshmallow import fields, validate
 
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor, currency
-from billing_plugin.dialects.native.face import native, ok
+from billing_plugin.dialects.native.face import idempotency_key, native, ok
 from billing_plugin.dialects.native.shapes import (
     IDEMPOTENCY_KEY,
     MONEY,
@@ -62,7 +62,7 @@ def top_up(body: dict[str, Any]) -> Response:
         account_id(),
         amount_of(body, currency()),
         payment_method=body["paymentMethod"],
-        idempotency_key=request.headers.get("Idempotency-Key"),
+        idempotency_key=idempotency_key(),
     )
     return ok(_shape(topup), 201)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 from marshmallow import fields, validate
 
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor, currency
-from billing_plugin.dialects.native.face import Strict, native, ok
+from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
 from billing_plugin.dialects.native.shapes import (
     DECIMAL,
     IDEMPOTENCY_KEY,
@@ -111,7 +111,7 @@ def record_usage(body: dict[str, Any]) -> Response:
 
     Rates it, checks balance and limits, and charges it, all in one step.
     """
-    key = request.headers.get("Idempotency-Key") or body["idempotencyKey"]
+    key = idempotency_key() or body["idempotencyKey"]
     outcome = operations.record_usage(actor(), account_id(), _usage(body), idempotency_key=key)
     response = ok(_shape(outcome), 200 if outcome.replayed else 201)
     if outcome.replayed:

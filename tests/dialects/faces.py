@@ -1,0 +1,185 @@
+"""Every route of every face with a good request, and what a refusal looks like on each face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from billing_plugin import Actor, Billing, Money, operations
+from billing_plugin.operations import Usage
+from billing_plugin.providers.fake import FakeProvider
+from tests.factories import Caller, account_with, token_of
+
+NATIVE, CONDUIT, SPIDERIQ = "/api/v1/billing", "/api/billing", "/api/v1/integrations"
+PREFIXES = {"native": NATIVE, "conduit": CONDUIT, "spideriq": SPIDERIQ}
+SECRET = "canary-of-a-vendor-key"
+USE = {"model": "gpt-4o", "provider": "openai", "inputTokens": 1000}
+# Words that only a trace, a statement or a secret would bring into an answer or a log.
+LEAKS = (
+    *("Traceback", 'File "', "psycopg", "sqlite3", "peewee", "billing_account", "billing_usage"),
+    *("SELECT ", "INSERT ", "UPDATE ", "secret_hash", SECRET),
+)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One operation of one face, and a request that succeeds."""
+
+    face: str
+    method: str
+    path: str
+    scope: str
+    json: dict[str, Any] | None = None
+    status: int = 200
+    about: str = field(default="", compare=False)  # which of another account's ids fits the path
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"{self.method} {self.path}"
+
+
+ROUTES = [
+    Route("native", "GET", f"{NATIVE}/balance", "balance:read"),
+    Route("native", "GET", f"{NATIVE}/ledger", "ledger:read"),
+    Route("native", "POST", f"{NATIVE}/usage", "usage:write", json=USE, status=201),
+    Route("native", "POST", f"{NATIVE}/usage/batch", "usage:write", json={"records": [USE]}),
+    Route("native", "GET", f"{NATIVE}/limits", "limits:read"),
+    Route("native", "POST", f"{NATIVE}/limits", "limits:write", {"amountCents": 5000}, 201),
+    Route("native", "GET", f"{NATIVE}/limits/<limit_id>", "limits:read", about="limit"),
+    Route("native", "DELETE", f"{NATIVE}/limits/<limit_id>", "limits:write", about="limit"),
+    Route("native", "POST", f"{NATIVE}/topups", "topups:write", {"amount": "5.00"}, 201),
+    Route("native", "GET", f"{NATIVE}/topups/<topup_id>", "topups:read", about="topup"),
+    Route("native", "GET", f"{NATIVE}/spend", "reports:read"),
+    Route("native", "POST", f"{NATIVE}/sync", "integrations:sync", json={}, status=202),
+    Route("native", "GET", f"{NATIVE}/sync/jobs", "integrations:read"),
+    Route("native", "GET", f"{NATIVE}/sync/jobs/<job_id>", "integrations:read", about="job"),
+    Route("conduit", "GET", f"{CONDUIT}/balance", "balance:read"),
+    Route("conduit", "GET", f"{CONDUIT}/ledger", "ledger:read"),
+    Route("spideriq", "POST", f"{SPIDERIQ}/sync-billing", "integrations:sync"),
+]
+PUBLIC = [f"{NATIVE}/openapi.json", f"{NATIVE}/docs", f"{NATIVE}/docs/<name>"]
+BODY_ROUTES = [route for route in ROUTES if route.json is not None]
+ID_ROUTES = [route for route in ROUTES if route.about]
+
+
+def used_rules(app: Flask) -> set[tuple[str, str]]:
+    """(method, rule) of everything the mount serves."""
+    automatic = {"HEAD", "OPTIONS"}
+    return {
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("billing.")
+        for method in (rule.methods or set()) - automatic
+    }
+
+
+def ids_of(actor: Actor) -> dict[str, str]:
+    """A limit, a top-up and a sync job of the account."""
+    account = str(actor.account_id)
+    return {
+        "limit": operations.set_limit(actor, account, Money.from_cents(9900)).limit.id,
+        "topup": operations.top_up(actor, account, Money.from_cents(500)).id,
+        "job": operations.request_sync(actor, account).id,
+    }
+
+
+def busy_account(billing: Billing) -> Actor:
+    """An account with credit, a use, and a connected vendor whose key is the canary."""
+    actor = account_with(billing, "100")
+    account = str(actor.account_id)
+    operations.record_usage(actor, account, Usage(model="m", cost=Money.parse("0.5")))
+    operations.connect(actor, account, "fake", credentials={"api_key": SECRET})
+    return actor
+
+
+def providers() -> dict[str, FakeProvider]:
+    """The fake provider under its name."""
+    return {"fake": FakeProvider()}
+
+
+def assert_refused(response: Any, face: str, status: int, *codes: str) -> dict[str, Any]:
+    """The face's own shape, to the letter, with one of the codes; returns what it tells."""
+    assert response.status_code == status, (response.status_code, response.text)
+    assert response.content_type == "application/json"
+    assert response.headers["X-Request-Id"]
+    document = response.json
+    told: dict[str, Any] = document["error"]
+    _SHAPES[face](document, told, response)
+    assert told["code"] in codes, told
+    assert isinstance(told["message"], str)
+    assert told["message"]
+    if status == 401:
+        assert response.headers["WWW-Authenticate"].startswith("Bearer")
+    return told
+
+
+def _native(document: dict[str, Any], told: dict[str, Any], response: Any) -> None:
+    assert set(document) == {"success", "error"}
+    assert document["success"] is False
+    assert {"code", "message", "retryable", "requestId"} <= set(told)
+    assert told["requestId"] == response.headers["X-Request-Id"]
+
+
+def _conduit(document: dict[str, Any], told: dict[str, Any], response: Any) -> None:
+    assert set(document) == {"error"}
+    assert {"code", "message", "timestamp", "requestId"} <= set(told)
+    assert set(told) <= {"code", "message", "timestamp", "requestId", "details"}
+    assert told["requestId"] == response.headers["X-Request-Id"]
+
+
+def _spideriq(document: dict[str, Any], told: dict[str, Any], response: Any) -> None:
+    assert set(document) == {"error", "detail"}
+    assert set(told) <= {"code", "message", "retry_after_seconds", "fields"}
+    assert document["detail"] == told["message"]
+
+
+_SHAPES = {"native": _native, "conduit": _conduit, "spideriq": _spideriq}
+# The word of each face for the commonest refusals.
+WORDS = {
+    "native": {"invalid": "VALIDATION_ERROR", "key": "UNAUTHENTICATED"},
+    "conduit": {"invalid": "VALIDATION_ERROR", "key": "API_KEY_INVALID"},
+    "spideriq": {"invalid": "VALIDATION_ERROR", "key": "UNAUTHENTICATED"},
+}
+INVALID = {"native": 400, "conduit": 400, "spideriq": 422}
+
+
+def every_row(billing: Billing) -> dict[str, list[Any]]:
+    """The whole content of every table."""
+    database: Any = billing.instance.database
+    with billing.instance.active():
+        return {
+            table: sorted(database.execute_sql(f"SELECT * FROM {table}").fetchall(), key=repr)
+            for table in database.get_tables()
+        }
+
+
+@contextmanager
+def nothing_happens(billing: Billing, caplog: pytest.LogCaptureFixture) -> Iterator[list[Any]]:
+    """No table changes, and no answer (put them in the list) or log tells what it must not."""
+    before = every_row(billing)
+    answers: list[Any] = []
+    yield answers
+    assert every_row(billing) == before
+    told = caplog.text + "".join(answer.text + str(answer.headers) for answer in answers)
+    assert not [leak for leak in LEAKS if leak in told]
+
+
+class Asker:
+    """Asks with the key of an account and keeps the answers; the key must not come back."""
+
+    def __init__(self, app: Flask, billing: Billing, actor: Actor) -> None:
+        self.token = token_of(billing, actor)
+        self.caller = Caller(app, self.token)
+
+    def __call__(self, answers: list[Any], method: str, path: str, **options: Any) -> Any:
+        """One request, answered without the key."""
+        response = self.caller(method, path, **options)
+        assert self.token.split("_", 2)[2] not in response.text
+        answers.append(response)
+        return response

@@ -1,0 +1,530 @@
+"""Bad input on every face and every route: refused in the face's shape, and nothing happens."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from billing_plugin import Actor, Billing, Money, operations
+from tests.dialects.faces import (
+    BODY_ROUTES,
+    CONDUIT,
+    ID_ROUTES,
+    INVALID,
+    NATIVE,
+    PREFIXES,
+    PUBLIC,
+    ROUTES,
+    SPIDERIQ,
+    USE,
+    WORDS,
+    Asker,
+    Route,
+    assert_refused,
+    busy_account,
+    ids_of,
+    nothing_happens,
+    used_rules,
+)
+from tests.factories import Caller, Clock, account_with, app_with, token_of
+
+BROKEN: dict[str, bytes] = {
+    "cut off": b"{",
+    "trailing comma": b'{"amountCents": 1,}',
+    "single quotes": b"{'amountCents': 1}",
+    "doubled name": b'{"amountCents": 100, "amountCents": 999999}',
+    "doubled name within": b'{"metadata": {"a": 1, "a": 2}}',
+    "not a number": b'{"amountCents": NaN}',
+    "endless": b'{"amountCents": Infinity}',
+    "two documents": b"{}{}",
+    "spaces": b"   ",
+    "not UTF-8": b'{"model": "\xff\xfe"}',
+    "half a surrogate pair in UTF-8": b'{"model": "\xed\xa0\x80"}',
+    "UTF-16": '{"amountCents": 1}'.encode("utf-16"),
+    "byte order mark": b'\xef\xbb\xbf{"amountCents": 1}',
+    "a line break in text": b'{"model": "a\nb"}',
+    "a raw NUL": b'{"model": "a\0b"}',
+    "too many digits": b'{"amountCents": ' + b"9" * 5000 + b"}",
+    "deeper than the parser goes": b"[" * 100_000,
+}
+NOT_OBJECTS = ["[]", "[{}]", '"text"', "1", "1.5", "true", "null"]
+DEEP = '{"metadata": ' + '{"a":' * 40 + "1" + "}" * 40 + "}"
+UNSTORABLE = ["\0", "a\0b", "\ud800", "a\udfffb"]
+OTHER_TYPES = [
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "text/plain",
+    "application/xml",
+    "application/jsonp",
+    "",
+]
+BAD_CENTS = [
+    *("1.5", "1.0", "1e2", "1e400", "-1", "-0.5", "true", "false", '"100"', '"1e2"', '""', "null"),
+    *("[]", "{}", "[100]", str(2**63), str(10**30), str(-(2**63)), "9" * 4000),
+]
+BAD_AMOUNTS = [
+    *('"-5"', '"+5"', '"1e3"', '"NaN"', '"Infinity"', '" 5"', '"5 "', '"5\\n"', '"1_000"', '""'),
+    *('"\u0663"', '"0x10"', '"5,00"', '"$5"', '".5"', '"5."', '"1.0000000001"', '"5 USD"'),
+    *("5", "5.0", "true", "null", "[]", "{}", f'"{"9" * 40}"', f'"{2**63}"'),
+]
+BAD_COUNTS = [*("1.5", "1.0", "true", '"5"', "null", "-1", "[]", str(10**12 + 1), "1e400", "1E3")]
+BAD_TEXT = ["1", "1.5", "true", "[]", "{}", '""']
+BAD_TIMES = [
+    *('"yesterday"', '"2026-03-09"', '"2026-03-09T14:32:00"', '"1969-12-31T23:59:59Z"', "1"),
+    *('"0001-01-01T00:00:00+23:59"', '"2026-03-09T14:40:00Z"', '"9999-12-31T23:59:59-23:59"'),
+]
+# Well-formed, so that a batch refuses that record alone (see tests/dialects/native).
+REFUSED_ALONE = ['"no-such-model-anywhere"', '"a\\tb"', *BAD_TIMES[-2:]]
+# field -> values that it refuses, in place of a good one; by path
+BAD_FIELDS: dict[str, dict[str, list[str]]] = {
+    f"{NATIVE}/limits": {
+        "amountCents": BAD_CENTS,
+        "amount": BAD_AMOUNTS,
+        "window": [*BAD_TEXT, "null", '"yearly"', '"MONTHLY"'],
+        "zone": [*BAD_TEXT, "null", '"Mars/Olympus"', '"../../etc/passwd"', '"/etc/passwd"'],
+    },
+    f"{NATIVE}/topups": {
+        "amountCents": [*BAD_CENTS, "0", "99", "1000001"],
+        "amount": [*BAD_AMOUNTS, '"0"', '"0.99"', '"10000.01"'],
+        "paymentMethod": [*BAD_TEXT, "null", f'"{"x" * 101}"'],
+    },
+    f"{NATIVE}/usage": {
+        "model": [*BAD_TEXT, "null", f'"{"x" * 201}"', '"no-such-model-anywhere"'],
+        "provider": [*BAD_TEXT[:-1], "null", f'"{"x" * 101}"'],
+        "inputTokens": BAD_COUNTS,
+        "outputTokens": BAD_COUNTS,
+        "cacheReadTokens": BAD_COUNTS,
+        "cacheWriteTokens": BAD_COUNTS,
+        "cost": [value for value in BAD_AMOUNTS if value != "null"],
+        "effectiveAt": BAD_TIMES,
+        "metadata": ["1", "true", '"x"', "[]", "null", '{"a": 1e400}', '{"a": [-1e999]}'],
+        "idempotencyKey": ["1", "true", "[]", "{}", '""', f'"{"x" * 256}"', '"a\\tb"'],
+    },
+    f"{NATIVE}/usage/batch": {
+        "records": ["1", "{}", '"x"', "null", "[]", "[1]", "[null]", "[[]]", "[{}]"],
+    },
+    f"{NATIVE}/sync": {
+        "provider": [*BAD_TEXT, f'"{"x" * 101}"'],
+    },
+}
+BAD_QUERIES = {
+    f"{NATIVE}/ledger": [
+        *("limit=0", "limit=101", "limit=-1", "limit=1.5", "limit=x", "limit=", "limit=1_0"),
+        *("limit=%2B1", "limit=%201", "limit=%D9%A3", "limit=1&limit=2", "offset=-1"),
+        *(f"offset={2**63}", f"offset={10**30}", "page=2", "Limit=1", "limit=1%00"),
+    ],
+    f"{NATIVE}/spend": [
+        *("from=2026-03-01", "to=2026-03-01", "from=2026-03-02&to=2026-03-01", "from=x&to=y"),
+        *("from=2026-02-30&to=2026-03-01", "from=20260301&to=20260302", "groupBy=account"),
+        *("groupBy=", "groupBy=model%3B--", "from=9999-12-31&to=9999-12-31", "group_by=day"),
+        *("from=0001-01-01&to=0001-01-02", "from=2026-03-01%0A&to=2026-03-02", "groupBy=%00"),
+    ],
+    f"{NATIVE}/sync/jobs": ["limit=0", "limit=101", "provider=", "provider=%00", "status=done"],
+    f"{CONDUIT}/ledger": ["limit=0", "limit=101", "offset=-1", "limit=%00", "x=%00", "limit=1_0"],
+    f"{SPIDERIQ}/sync-billing": ["provider_name=", "provider_name=%00", "x=%00"],
+}
+BAD_KEYS = {
+    "none": {},
+    "empty": {"Authorization": ""},
+    "another scheme": {"Authorization": "Basic c2s6c2s="},
+    "no scheme": {"Authorization": "sk_0_0"},
+    "only the scheme": {"Authorization": "Bearer"},
+    "of nobody": {"Authorization": f"Bearer sk_{'0' * 32}_secret"},
+    "malformed": {"Authorization": "Bearer sk_xyz"},
+    "endless": {"Authorization": "Bearer sk_" + "a" * 60_000},
+    "latin-1": {"Authorization": "Bearer sk_\xe9\xff_\xa0"},
+    "SQL": {"Authorization": "Bearer sk_' OR 1=1 --_x"},
+    "three parts of nobody": {"Authorization": f"Bearer cli_{'0' * 32}:sk_{'0' * 32}:secret_x"},
+    "X-API-Key of nobody": {"X-API-Key": "sk_0_0"},
+}
+ODD_METHODS = ["PUT", "PATCH", "DELETE", "POST", "GET", "TRACE", "FOO", "CONNECT", "PROPFIND"]
+
+
+@pytest.fixture
+def owner(billing: Billing) -> Actor:
+    return busy_account(billing)
+
+
+@pytest.fixture
+def app(billing: Billing) -> Flask:
+    return app_with(billing)
+
+
+@pytest.fixture
+def ask(app: Flask, billing: Billing, owner: Actor) -> Asker:
+    return Asker(app, billing, owner)
+
+
+def plain_path(route: Route) -> str:
+    """The route's path with an id that nobody has."""
+    return route.path.partition("<")[0] + "nobody" if "<" in route.path else route.path
+
+
+def test_the_table_names_every_route(app: Flask) -> None:
+    tested = {(route.method, route.path) for route in ROUTES} | {("GET", rule) for rule in PUBLIC}
+    assert tested == used_rules(app)
+
+
+def test_the_good_requests_of_the_table_are_good(
+    app: Flask, ask: Asker, owner: Actor, billing: Billing
+) -> None:
+    for route in ROUTES:
+        path = route.path
+        if route.about:
+            path = route.path.partition("<")[0] + ids_of(owner)[route.about]
+        response = ask([], route.method, path, json=route.json)
+        assert response.status_code == route.status, (route.name, response.text)
+
+
+@pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN)
+def test_broken_json(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture, body: bytes
+) -> None:
+    with nothing_happens(billing, caplog) as answers:
+        for route in BODY_ROUTES:
+            options = {"data": body, "content_type": "application/json"}
+            response = ask(answers, route.method, route.path, **options)
+            assert_refused(response, route.face, 400, "MALFORMED_JSON", "VALIDATION_ERROR")
+
+
+def test_what_is_not_an_object(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture
+) -> None:
+    with nothing_happens(billing, caplog) as answers:
+        for route in BODY_ROUTES:
+            for body in NOT_OBJECTS:
+                options = {"data": body, "content_type": "application/json"}
+                response = ask(answers, route.method, route.path, **options)
+                assert_refused(response, route.face, 400, "VALIDATION_ERROR")
+
+
+def test_an_empty_body_says_what_is_missing(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture
+) -> None:
+    with nothing_happens(billing, caplog) as answers:
+        for route in BODY_ROUTES:
+            if route.json:  # where everything is optional, nothing is missing
+                for body in (b"", b"{}"):
+                    options = {"data": body, "content_type": "application/json"}
+                    response = ask(answers, route.method, route.path, **options)
+                    assert_refused(response, route.face, 400, "VALIDATION_ERROR")
+
+
+def test_unknown_fields(ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture) -> None:
+    with nothing_happens(billing, caplog) as answers:
+        for route in BODY_ROUTES:
+            for name in ("balance", "accountId", "account_id", "id", "createdAt", "", "é" * 500):
+                body = {**(route.json or {}), name: 1}
+                response = ask(answers, route.method, route.path, json=body)
+                told = assert_refused(response, route.face, 400, "VALIDATION_ERROR")
+                assert told["fields"] == {(name or "body")[:100]: "Unknown field."}
+
+
+def test_thousands_of_unknown_fields_get_a_short_answer(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture
+) -> None:
+    with nothing_happens(billing, caplog) as answers:
+        for route in BODY_ROUTES:
+            body = {f"field {number}": number for number in range(20_000)}
+            response = ask(answers, route.method, route.path, json=body)
+            assert_refused(response, route.face, 400, "VALIDATION_ERROR")
+            assert len(response.data) < 4000
+
+
+@pytest.mark.parametrize("path", BAD_FIELDS)
+def test_bad_fields(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    [route] = [route for route in BODY_ROUTES if route.path == path]
+    with nothing_happens(billing, caplog) as answers:
+        for name, values in BAD_FIELDS[path].items():
+            for value in values:
+                body = with_field(route.json or {}, name, value)
+                response = ask(answers, "POST", path, data=body, content_type="application/json")
+                assert response.status_code == 400, (name, value, response.text)
+                codes = ("VALIDATION_ERROR", "MALFORMED_JSON", "AMOUNT_OUT_OF_RANGE")
+                codes += ("UNPRICED_MODEL", "FUTURE_TIME", "TIME_OUT_OF_RANGE")
+                assert_refused(response, "native", 400, *codes)
+
+
+def test_bad_records_in_a_batch(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One malformed record refuses the whole batch: nothing of it is half written."""
+    with nothing_happens(billing, caplog) as answers:
+        for name, values in BAD_FIELDS[f"{NATIVE}/usage"].items():
+            for value in values:
+                if value in REFUSED_ALONE:
+                    continue
+                bad = with_field(USE, name, value)
+                body = f'{{"records": [{json.dumps(USE)}, {bad}]}}'
+                options = {"data": body, "content_type": "application/json"}
+                response = ask(answers, "POST", f"{NATIVE}/usage/batch", **options)
+                codes = ("VALIDATION_ERROR", "MALFORMED_JSON")
+                assert response.status_code == 400, (name, value, response.text)
+                assert_refused(response, "native", 400, *codes)
+
+
+def test_both_amounts_at_once(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture
+) -> None:
+    with nothing_happens(billing, caplog) as answers:
+        for path in (f"{NATIVE}/limits", f"{NATIVE}/topups"):
+            body = {"amountCents": 500, "amount": "5.00"}
+            response = ask(answers, "POST", path, json=body)
+            assert_refused(response, "native", 400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("text", UNSTORABLE, ids=ascii)
+def test_text_that_cannot_be_stored(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    texts = ("model", "provider", "idempotencyKey")
+    bodies = [(f"{NATIVE}/usage", {**USE, name: text}) for name in texts]
+    for held in ({"a": text}, {text: 1}, {"a": [{"b": text}]}):
+        bodies.append((f"{NATIVE}/usage", {**USE, "metadata": held}))
+        bodies.append((f"{NATIVE}/usage/batch", {"records": [{**USE, "metadata": held}]}))
+    bodies.append((f"{NATIVE}/limits", {"amountCents": 1, "zone": text}))
+    bodies.append((f"{NATIVE}/topups", {"amountCents": 500, "paymentMethod": text}))
+    bodies.append((f"{NATIVE}/sync", {"provider": text}))
+    with nothing_happens(billing, caplog) as answers:
+        for path, body in bodies:
+            response = ask(answers, "POST", path, json=body)
+            assert_refused(response, "native", 400, "VALIDATION_ERROR")
+
+
+def test_nested_too_deeply(ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture) -> None:
+    with nothing_happens(billing, caplog) as answers:
+        for route in BODY_ROUTES:
+            options = {"data": DEEP, "content_type": "application/json"}
+            response = ask(answers, route.method, route.path, **options)
+            assert_refused(response, route.face, 400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("content_type", OTHER_TYPES)
+def test_other_content_types(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture, content_type: str
+) -> None:
+    with nothing_happens(billing, caplog) as answers:
+        for route in BODY_ROUTES:
+            options = {"data": json.dumps(route.json), "content_type": content_type}
+            response = ask(answers, route.method, route.path, **options)
+            assert_refused(response, route.face, 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_too_large_a_body(ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture) -> None:
+    most = billing.instance.settings.max_body_bytes
+    with nothing_happens(billing, caplog) as answers:
+        for route in BODY_ROUTES:
+            body = {**(route.json or {}), "metadata": "x" * most}
+            response = ask(answers, route.method, route.path, json=body)
+            assert_refused(response, route.face, 413, "PAYLOAD_TOO_LARGE")
+
+
+def test_too_large_a_batch(ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture) -> None:
+    records = [{"model": "m", "cost": "0.01"}] * (billing.instance.settings.max_batch + 1)
+    with nothing_happens(billing, caplog) as answers:
+        response = ask(answers, "POST", f"{NATIVE}/usage/batch", json={"records": records})
+        assert_refused(response, "native", 413, "PAYLOAD_TOO_LARGE")
+
+
+@pytest.mark.parametrize("path", BAD_QUERIES)
+def test_bad_queries(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    [route] = [route for route in ROUTES if route.path == path]
+    with nothing_happens(billing, caplog) as answers:
+        for query in BAD_QUERIES[path]:
+            response = ask(answers, route.method, f"{path}?{query}")
+            assert response.status_code == INVALID[route.face], (query, response.text)
+            assert_refused(response, route.face, INVALID[route.face], "VALIDATION_ERROR")
+
+
+def test_unknown_ids_and_those_of_others_are_answered_alike(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture
+) -> None:
+    theirs = ids_of(account_with(billing, "50"))
+    longest = "x" * 20_000
+    with nothing_happens(billing, caplog) as answers:
+        for route in ID_ROUTES:
+            start = route.path.partition("<")[0]
+            unknown = [theirs[route.about][:-1] + "z", "nobody", "0", "-1", "'", longest, "é", "%"]
+            bodies = [
+                told_about(ask(answers, route.method, start + identifier), route)
+                for identifier in (theirs[route.about], *unknown)
+            ]
+            assert all(body == bodies[0] for body in bodies), route.name
+
+
+def test_ids_that_cannot_be_stored(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture
+) -> None:
+    with nothing_happens(billing, caplog) as answers:
+        for route in ID_ROUTES:
+            path = route.path.partition("<")[0] + "a%00b"
+            response = ask(answers, route.method, path)
+            assert_refused(response, route.face, INVALID[route.face], "VALIDATION_ERROR")
+
+
+def test_queries_that_are_not_utf8_are_read_with_replacement(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture
+) -> None:
+    with nothing_happens(billing, caplog) as answers:
+        response = ask(answers, "POST", f"{SPIDERIQ}/sync-billing?provider_name=%ff%fe")
+        assert_refused(response, "spideriq", 404, "NOT_FOUND")
+        response = ask(answers, "GET", f"{NATIVE}/limits/%ff")
+        assert_refused(response, "native", 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("headers", BAD_KEYS.values(), ids=BAD_KEYS)
+def test_keys_that_open_nothing(
+    app: Flask, billing: Billing, caplog: pytest.LogCaptureFixture, headers: dict[str, str]
+) -> None:
+    client = app.test_client()
+    with nothing_happens(billing, caplog) as answers:
+        for route in ROUTES:
+            options = {"method": route.method, "json": route.json, "headers": headers}
+            answers.append(client.open(plain_path(route), **options))
+            assert_refused(answers[-1], route.face, 401, WORDS[route.face]["key"])
+
+
+def test_keys_that_were_revoked_or_have_expired(
+    app: Flask,
+    billing: Billing,
+    owner: Actor,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    operator, account = billing.operator(), str(owner.account_id)
+    revoked = operations.create_key(operator, account)
+    operations.revoke_key(operator, account, revoked.key.id)
+    end = clock() + timedelta(minutes=1)
+    expired = operations.create_key(operator, account, expires_at=end)
+    clock.forward(minutes=1)
+    altered = token_of(billing, owner)[:-1] + "~"
+    with nothing_happens(billing, caplog) as answers:
+        for token in (revoked.token, expired.token, altered):
+            for route in ROUTES:
+                options = {"json": route.json}
+                answers.append(Caller(app, token)(route.method, plain_path(route), **options))
+                assert_refused(answers[-1], route.face, 401, WORDS[route.face]["key"])
+
+
+def test_a_key_without_the_scope(
+    app: Flask, billing: Billing, owner: Actor, caplog: pytest.LogCaptureFixture
+) -> None:
+    scopes = operations.account_scopes()
+    tokens = {route.scope: token_of(billing, owner, *scopes - {route.scope}) for route in ROUTES}
+    with nothing_happens(billing, caplog) as answers:
+        for route in ROUTES:
+            caller = Caller(app, tokens[route.scope])
+            answers.append(caller(route.method, plain_path(route), json=route.json))
+            told = assert_refused(answers[-1], route.face, 403, "FORBIDDEN")
+            assert route.scope in told["message"]
+
+
+def test_wrong_methods(
+    app: Flask, ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = used_rules(app)
+    with nothing_happens(billing, caplog) as answers:
+        for route in ROUTES:
+            right = {method for method, rule in served if rule == route.path}
+            for method in set(ODD_METHODS) - right:
+                response = ask(answers, method, plain_path(route))
+                assert_refused(response, route.face, 405, "METHOD_NOT_ALLOWED")
+                allowed = set(response.headers["Allow"].split(", "))
+                assert allowed - {"HEAD", "OPTIONS"} == right, route.name
+
+
+@pytest.mark.parametrize("face", PREFIXES)
+def test_unknown_paths(
+    app: Flask, ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture, face: str
+) -> None:
+    ends = ["", "/", "/nothing", "/balance/x", "/..", "/%2e%2e", "/%00", "/x" * 2000, "/é"]
+    prefix = PREFIXES[face]
+    with nothing_happens(billing, caplog) as answers:
+        for end in ends:
+            for method in ODD_METHODS:
+                assert_refused(ask(answers, method, prefix + end), face, 404, "NOT_FOUND")
+        answers.append(app.test_client().get(f"{prefix}/nothing"))  # without any key as well
+        assert_refused(answers[-1], face, 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("face", PREFIXES)
+def test_paths_beside_the_prefix_are_the_hosts(app: Flask, face: str) -> None:
+    for path in (PREFIXES[face] + "x", PREFIXES[face][:-1], PREFIXES[face].upper()):
+        response = app.test_client().get(path)
+        assert response.status_code == 404
+        assert response.mimetype == "text/html"
+
+
+def test_a_head_has_no_body_and_options_need_no_key(app: Flask, ask: Asker) -> None:
+    for route in ROUTES:
+        if route.method == "GET" and not route.about:
+            response = ask([], "HEAD", route.path)
+            assert (response.status_code, response.data) == (200, b"")
+        preflight = app.test_client().options(plain_path(route))
+        assert preflight.status_code == 200
+        assert route.method in preflight.headers["Allow"]
+
+
+def test_idempotency_keys_that_are_none(
+    ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture
+) -> None:
+    with nothing_happens(billing, caplog) as answers:
+        for path, body in ((f"{NATIVE}/usage", USE), (f"{NATIVE}/topups", {"amountCents": 500})):
+            for key in ("x" * 256, "a\tb", "", "\xa0"):
+                options = {"json": body, "headers": {"Idempotency-Key": key}}
+                response = ask(answers, "POST", path, **options)
+                assert_refused(response, "native", 400, "VALIDATION_ERROR")
+
+
+def test_a_key_of_an_operator_is_not_an_account(billing: Billing) -> None:
+    host = Flask("host")
+    other = Billing(
+        billing.instance.database, authenticate=lambda request: other.operator(), processor="fake"
+    )
+    other.init_app(host)
+    client = host.test_client()
+    for route in ROUTES:
+        options = {"method": route.method, "json": route.json or {}}
+        response = client.open(plain_path(route), **options)
+        assert_refused(response, route.face, INVALID[route.face], "VALIDATION_ERROR")
+
+
+def test_more_than_is_there(ask: Asker, billing: Billing, caplog: pytest.LogCaptureFixture) -> None:
+    with nothing_happens(billing, caplog) as answers:
+        body = {"model": "m", "cost": "100000.00"}
+        told = assert_refused(
+            ask(answers, "POST", f"{NATIVE}/usage", json=body), "native", 402, "INSUFFICIENT_FUNDS"
+        )
+        assert told["available"] == "99.50"
+        assert told["requested"] == "100000.00"
+
+
+def with_field(good: dict[str, Any], name: str, raw: str) -> str:
+    """JSON of a good request in which one field has a raw value."""
+    kept = {key: value for key, value in good.items() if key != name}
+    if name in ("amount", "amountCents"):
+        kept.pop("amount", None)
+        kept.pop("amountCents", None)
+    return json.dumps({**kept, name: "RAW"}).replace('"RAW"', raw)
+
+
+def told_about(response: Any, route: Route) -> dict[str, Any]:
+    """What is told about an unknown id, without what differs in every answer."""
+    told = assert_refused(response, route.face, 404, "NOT_FOUND")
+    return {name: value for name, value in told.items() if name != "requestId"}
+
+
+def test_money_is_left_as_it_was(ask: Asker, owner: Actor) -> None:
+    """The checks above would not notice a table they cannot read: the balance is what counts."""
+    before = operations.check_balance(owner, str(owner.account_id)).available
+    assert before == Money.parse("99.5")
+    assert ask([], "POST", f"{NATIVE}/usage", json=USE).status_code == 201
+    assert operations.check_balance(owner, str(owner.account_id)).available < before
