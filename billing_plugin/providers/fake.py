@@ -10,14 +10,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from billing_plugin.errors import ProviderAuthError, ProviderUnavailable, ProviderUnreadable
+from billing_plugin.errors import (
+    ProviderAuthError,
+    ProviderError,
+    ProviderUnavailable,
+    ProviderUnreadable,
+)
 from billing_plugin.money import Money
 from billing_plugin.providers.provider import Reading
 
-FAILURES = {
-    "auth": ProviderAuthError("API key invalid or expired"),
-    "unavailable": ProviderUnavailable("The provider is busy or down."),
-    "unreadable": ProviderUnreadable("The provider's answer is not JSON."),
+FAILURES: dict[str, tuple[type[ProviderError], str]] = {
+    "auth": (ProviderAuthError, "API key invalid or expired"),
+    "unavailable": (ProviderUnavailable, "The provider is busy or down."),
+    "unreadable": (ProviderUnreadable, "The provider's answer is not JSON."),
 }
 FIGURES = ("balance", "usage_today", "usage_month")
 
@@ -34,7 +39,8 @@ class FakeProvider:
         del timeout_s
         failure = "auth" if "bad" in credentials.values() else settings.get("fail")
         if failure:
-            raise FAILURES[failure]
+            kind, message = FAILURES.get(failure, FAILURES["unreadable"])
+            raise kind(message)
         currency = settings.get("currency", "USD")
         figures = {name: _money(settings.get(name), currency) for name in FIGURES}
         balance, today, month = figures.values()
