@@ -127,7 +127,7 @@ def _rows(lines: Iterable[str]) -> Iterator[_Row]:
             seen[content] += 1
             yield _row(content, seen[content], line=reader.line_num, latest=latest)
     except (csv.Error, UnicodeDecodeError) as error:
-        raise _malformed(reader.line_num, "this is not CSV text") from error
+        raise _malformed(reader.line_num + 1, "this is not CSV text") from error
 
 
 def _without_mark(lines: Iterable[str]) -> Iterator[str]:

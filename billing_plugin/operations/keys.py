@@ -21,6 +21,7 @@ from billing_plugin.models.keys import ApiKey
 from billing_plugin.operations.catalogue import account_scopes, operation
 
 TOKEN_PREFIX = "sk"  # noqa: S105 (the visible start of a key, no secret)
+MAX_NAME_LENGTH = 200
 _NOBODY = "0" * 64
 
 
@@ -43,9 +44,11 @@ def create_key(
 ) -> NewKey:
     """Makes a key of the account. No scopes named: every scope an account's key may hold.
 
-    Raises InvalidRequest for an unknown scope, NotFound for an unknown account.
+    Raises InvalidRequest for an unknown scope or an endless name, NotFound for an unknown account.
     """
     del actor
+    if len(name) > MAX_NAME_LENGTH:
+        raise InvalidRequest(f"A name has at most {MAX_NAME_LENGTH} characters.")
     wanted = frozenset(scopes) or account_scopes()
     unknown = sorted(wanted - account_scopes())
     if unknown:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from billing_plugin.context import Actor, current, now
-from billing_plugin.errors import InvalidRequest, NotSupported
+from billing_plugin.errors import InvalidRequest, NotSupported, UnpricedModel
 from billing_plugin.models.usage import Usage
 from billing_plugin.money import Money, exact_decimals
 from billing_plugin.operations.catalogue import operation
@@ -47,8 +47,11 @@ def rate(usage: Usage, at: datetime) -> Rated:
         quote = price_list.quote(
             usage.model, usage.quantities, provider=usage.provider or None, at=at
         )
+    cost = Money.from_decimal(quote.exact)
+    if cost.nanos < 0:
+        raise UnpricedModel("The price list has no price that can be charged.")
     price = {"source": quote.source, "exact": quote.exact, **quote.facts}
-    return Rated(quote.provider, usage.model, Money.from_decimal(quote.exact), price)
+    return Rated(quote.provider, usage.model, cost, price)
 
 
 def _stated(usage: Usage, cost: Money) -> Rated:

@@ -16,6 +16,8 @@ from genai_prices import Usage, calc_price
 
 from billing_plugin.errors import InvalidRequest, UnpricedModel
 
+_PRICE_OF = {"input_tokens": "input_mtok", "output_tokens": "output_mtok"}
+
 
 @dataclass(frozen=True, slots=True)
 class GenaiQuote:
@@ -38,7 +40,8 @@ class GenaiPrices:
     ) -> GenaiQuote:
         """The exact cost. `input_tokens` include cached ones.
 
-        Raises UnpricedModel when no price is known, InvalidRequest when the counts contradict.
+        Raises UnpricedModel when no price is known for the model or for a kind of token that was
+        used (some are sold by the minute), InvalidRequest when the counts contradict.
         """
         try:
             price = calc_price(
@@ -49,5 +52,8 @@ class GenaiPrices:
             raise UnpricedModel(f"No price is known for the model {model[:100]}.") from error
         except ValueError as error:
             raise InvalidRequest("The token counts contradict each other.") from error
+        for name, mark in _PRICE_OF.items():
+            if quantities.get(name) and getattr(price.model_price, mark) is None:
+                raise UnpricedModel(f"The model {model[:100]} has no price for {name}.")
         facts = {"model": price.model.id, "provider": price.provider.id}
         return GenaiQuote(price.total_price, price.provider.id, self._source, facts)

@@ -1,0 +1,35 @@
+"""Looking into the books from outside: every table's rows, and whether the doctor is content."""
+
+from __future__ import annotations
+
+from billing_plugin import Billing, operations
+from billing_plugin.models.base import execute, fetch_all
+
+TABLES = (
+    *("account", "api_key", "idempotency_key", "ledger_entry", "usage_record", "spending_limit"),
+    *("limit_counter", "topup", "integration", "sync_job", "snapshot", "schedule_slot"),
+)
+
+
+def everything(billing: Billing) -> dict[str, list[str]]:
+    """Every row of every table, as text, in order."""
+    with billing.instance.active():
+        return {
+            name: sorted(map(repr, fetch_all(f"SELECT * FROM billing_{name}"))) for name in TABLES
+        }
+
+
+def counts(billing: Billing) -> dict[str, int]:
+    """How many rows each table has, where it has any."""
+    return {name: len(rows) for name, rows in everything(billing).items() if rows}
+
+
+def complaints(billing: Billing) -> list[str]:
+    """What the doctor finds."""
+    return operations.check_ledger(billing.operator())
+
+
+def run_sql(billing: Billing, sql: str, *values: object) -> None:
+    """One statement, written with `?`."""
+    with billing.instance.active():
+        execute(sql, values)
