@@ -28,14 +28,17 @@ def top_up(
 ) -> TopUp:
     """Charges the payment method and credits the account, exactly once per idempotency key.
 
-    A lost answer leaves the top-up `unknown`, never failed: the same key asks the processor again.
-    Raises PaymentDeclined, NotSupported without a processor, InvalidRequest, IdempotencyConflict.
+    The amount is whole cents, from topup_minimum_cents to topup_maximum_cents. A lost answer
+    leaves the top-up `unknown`, never failed: the same key asks the processor what became of it.
+    Raises PaymentDeclined, NotSupported without the processor, InvalidRequest,
+    IdempotencyConflict.
     """
     _check(amount)
-    processor = _processor()
-    topup = _intended(actor, account_id, amount, payment_method=payment_method, key=idempotency_key)
+    topup, is_new = _intended(
+        actor, account_id, amount, payment_method=payment_method, key=idempotency_key
+    )
     if topup.status in topups.OPEN:
-        topup = _paid(actor, topup, processor)
+        topup = _paid(actor, topup, is_new=is_new)
     if topup.status == FAILED:
         raise PaymentDeclined("The payment was declined.", extra={"topup_id": topup.id})
     return topup
@@ -54,6 +57,8 @@ def _check(amount: Money) -> None:
     most = Money.from_cents(settings.topup_maximum_cents, amount.currency)
     if not least <= amount <= most:
         raise InvalidRequest(f"A top-up is {least} to {most}.", code="amount_out_of_range")
+    if amount != Money.from_cents(amount.cents, amount.currency):
+        raise InvalidRequest("A top-up is whole cents: nobody can charge less.")
 
 
 def _processor() -> Any:
@@ -65,7 +70,8 @@ def _processor() -> Any:
 
 def _intended(
     actor: Actor, account_id: str, amount: Money, *, payment_method: str, key: str | None
-) -> TopUp:
+) -> tuple[TopUp, bool]:
+    """The stored intent, and whether it is new; an old one may have been charged already."""
     content = {"amount": str(amount), "method": payment_method}
     with write_transaction():
         book = open_book(actor, account_id)
@@ -73,21 +79,24 @@ def _intended(
         intent = idempotency.intent(account_id, "top_up", key=key, content=content) if key else None
         done = idempotency.replays([intent]) if intent else {}
         if intent and intent.digest in done:
-            return topups.get(account_id, done[intent.digest])
+            return topups.get(account_id, done[intent.digest]), False
         topup = topups.create(
             account_id, amount, now(), key_id=actor.key_id,
             processor=_processor().name, payment_method=payment_method,
         )  # fmt: skip
         if intent:
             idempotency.remember([(intent, topup.id)], now())
-        return topup
+        return topup, True
 
 
-def _paid(actor: Actor, topup: TopUp, processor: Any) -> TopUp:
+def _paid(actor: Actor, topup: TopUp, *, is_new: bool) -> TopUp:
     refuse_in_transaction()
+    processor = _processor()
+    if processor.name != topup.processor:
+        raise NotSupported("This top-up was begun with another processor.")
     charge = Charge(topup.id, topup.amount, topup.payment_method)
     try:
-        payment = processor.find(charge) if topup.status == UNKNOWN else None
+        payment = None if is_new else processor.find(charge)
         payment = payment or processor.charge(charge)
     except ProviderError:
         payment = None
