@@ -45,6 +45,9 @@ class Question:
     timeout_s: int
 
 
+Work = SimpleQueue[tuple[Future[Answer], Question]]
+
+
 def ask_all(asked: Sequence[Integration], meanwhile: Callable[[], None]) -> list[Answer]:
     """One answer for each integration, in order. Calls `meanwhile` every 5 s until they are in.
 
@@ -52,13 +55,12 @@ def ask_all(asked: Sequence[Integration], meanwhile: Callable[[], None]) -> list
     """
     refuse_in_transaction()
     answers = [_begun(integration) for integration in asked]
-    work: SimpleQueue[tuple[Future[Answer], Question]] = SimpleQueue()
+    work: Work = SimpleQueue()
     for future, question in answers:
         if question:
             work.put((future, question))
     rounds = -(-work.qsize() // MAX_THREADS)
-    for _ in range(min(work.qsize(), MAX_THREADS)):
-        Thread(target=_answer_from, args=(work,), name="billing-asks", daemon=True).start()
+    _start_threads(work)
     futures = [future for future, _ in answers]
     _wait(futures, (current().settings.provider_timeout_s + GRACE_S) * rounds, meanwhile)
     return [_result(future) for future in futures]
@@ -89,7 +91,12 @@ def _question(integration: Integration) -> Question:
     )
 
 
-def _answer_from(work: SimpleQueue[tuple[Future[Answer], Question]]) -> None:
+def _start_threads(work: Work) -> None:
+    for _ in range(min(work.qsize(), MAX_THREADS)):
+        Thread(target=_answer_from, args=(work,), name="billing-asks", daemon=True).start()
+
+
+def _answer_from(work: Work) -> None:
     while True:
         try:
             future, question = work.get_nowait()
