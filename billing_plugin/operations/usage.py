@@ -41,13 +41,27 @@ class Outcome:
     error: BillingError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Wish:
-    """One submission before the transaction: rated (or why not), and what it means to do once."""
+    """One submission: its use, what it means to do once, its price or why there is none."""
 
     usage: Usage
-    rated: Rated | BillingError
     intent: Intent | None = None
+    rated: Rated | BillingError | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """The digest of its idempotency key, if it has one."""
+        return self.intent.digest if self.intent else None
+
+    def price(self, at: datetime) -> Rated | BillingError:
+        """Rates it, the first time that somebody asks."""
+        if self.rated is None:
+            try:
+                self.rated = rate(self.usage, self.usage.effective_at or at)
+            except BillingError as error:
+                self.rated = error
+        return self.rated
 
 
 @dataclass(slots=True)
@@ -95,6 +109,7 @@ def record_usage_batch(
         raise PayloadTooLarge(f"A batch has at most {current().settings.max_batch} records.")
     at = now()
     wishes = [_wish(account_id, submission, at) for submission in submissions]
+    _rate(wishes, at)
     with write_transaction():
         charge = _opened(actor, account_id, wishes, at=at)
         outcomes: list[Outcome] = []
@@ -113,15 +128,15 @@ def _opened(actor: Actor, account_id: str, wishes: Iterable[_Wish], *, at: datet
 
 
 def _outcome(charge: _Charge, wish: _Wish) -> Outcome:
-    digest = wish.intent.digest if wish.intent else None
-    if digest in charge.replays:
+    if wish.digest in charge.replays:
         return Outcome(replayed=True)
-    if digest in charge.done:
-        return Outcome(charge.done[digest], replayed=True)
-    if isinstance(wish.rated, BillingError):
-        return Outcome(error=wish.rated)
+    if wish.digest in charge.done:
+        return Outcome(charge.done[wish.digest], replayed=True)
+    price = wish.price(charge.at)
+    if isinstance(price, BillingError):
+        return Outcome(error=price)
     try:
-        return Outcome(_charged(charge, wish, wish.rated))
+        return Outcome(_charged(charge, wish, price))
     except BillingError as error:
         return Outcome(error=error)
 
@@ -182,9 +197,7 @@ def _with_replayed(
     found = usage.by_ids(charge.book.account_id, list(charge.replays.values()))
     by_digest = {digest: found[record_id] for digest, record_id in charge.replays.items()}
     return [
-        Outcome(by_digest[wish.intent.digest], replayed=True)
-        if wish.intent and wish.intent.digest in by_digest
-        else outcome
+        Outcome(by_digest[wish.digest], replayed=True) if wish.digest in by_digest else outcome
         for wish, outcome in zip(wishes, outcomes, strict=False)
     ]
 
@@ -193,13 +206,18 @@ def _wish(account_id: str, submission: Submission, at: datetime) -> _Wish:
     used = submission.usage
     try:
         _check(used, at)
-        intent = _intent(account_id, submission)
+        return _Wish(used, _intent(account_id, submission))
     except BillingError as error:
-        return _Wish(used, error)
-    try:
-        return _Wish(used, rate(used, used.effective_at or at), intent)
-    except BillingError as error:
-        return _Wish(used, error, intent)
+        return _Wish(used, rated=error)
+
+
+def _rate(wishes: Sequence[_Wish], at: datetime) -> None:
+    """Rates before the lock is taken; in a batch not what an earlier call charged already."""
+    intents = [wish.intent for wish in wishes if wish.intent]
+    known = idempotency.replays(intents) if len(intents) > 1 else {}
+    for wish in wishes:
+        if wish.digest not in known:
+            wish.price(at)
 
 
 def _check(used: Usage, at: datetime) -> None:
