@@ -24,14 +24,13 @@ def connect(
 ) -> Integration:
     """Connects a vendor account: credentials are api_key and (where it has one) management_key.
 
+    They are stored sealed; space around them is dropped.
     Raises InvalidRequest for an unknown provider or credential, NotSupported without a vault key.
     """
     del actor
     if provider not in current().providers:
         raise InvalidRequest("That provider is not known here.", code="unknown_provider")
-    kept = {kind: value for kind, value in credentials.items() if value}
-    if not kept or not set(kept) <= set(CREDENTIAL_KINDS):
-        raise InvalidRequest("Credentials are api_key and management_key; one is needed.")
+    kept = _checked(credentials)
     vault = _vault()
     with write_transaction():
         accounts.get(account_id)
@@ -65,6 +64,15 @@ def opened(integration: Integration) -> dict[str, str]:
     """The integration's credentials, to be used at once and never kept."""
     secrets: dict[str, str] = _vault().open(integration.sealed)
     return secrets
+
+
+def _checked(credentials: dict[str, str]) -> dict[str, str]:
+    kept = {kind: value.strip() for kind, value in credentials.items() if value.strip()}
+    if not kept or not set(kept) <= set(CREDENTIAL_KINDS):
+        raise InvalidRequest("Credentials are api_key and management_key; one is needed.")
+    if not all(value.isascii() and value.isprintable() for value in kept.values()):
+        raise InvalidRequest("A credential is one line of plain text (ASCII).")
+    return kept
 
 
 def _vault() -> Any:
