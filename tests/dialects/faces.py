@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from jsonschema import Draft202012Validator, FormatChecker
 
 from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.operations import Usage
@@ -183,3 +184,17 @@ class Asker:
         assert self.token.split("_", 2)[2] not in response.text
         answers.append(response)
         return response
+
+
+def data(response: Any, status: int = 200) -> Any:
+    """What a good answer of the native face holds."""
+    assert response.status_code == status, response.text
+    assert set(response.json) == {"success", "data"}
+    assert response.json["success"] is True
+    return response.json["data"]
+
+
+def fits(shape: Any, document: Any) -> Any:
+    """The document itself, held against the shape that the OpenAPI document states."""
+    Draft202012Validator(shape, format_checker=FormatChecker()).validate(document)
+    return document
