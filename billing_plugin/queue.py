@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 from billing_plugin.config import Settings
@@ -32,7 +32,7 @@ def run_now(name: str, identifier: str) -> None:
     """
     module, _, function = name.rpartition(".")
     try:
-        getattr(import_module(module), function)(identifier)
+        resolve_name(f"{module}:{function}")(identifier)
     except Exception as error:
         log.warning("failed, the sweeper will retry: %s %s: %s", function, identifier, _kind(error))
 

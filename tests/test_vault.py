@@ -7,6 +7,7 @@ import pytest
 from billing_plugin.errors import ConfigurationError
 from billing_plugin.vault import Vault, new_key
 
+A_KEY = "A" * 43 + "="
 SECRETS = {"api_key": "sk-canary-1", "management_key": "clé ☃"}
 
 
@@ -43,7 +44,7 @@ def test_what_was_tampered_with_stays_closed(change: str) -> None:
         Vault(new_key()).open(change)
 
 
-@pytest.mark.parametrize("keys", ["", " , ", "canary", f"{new_key()},canary", "☃" * 44])
+@pytest.mark.parametrize("keys", ["", " , ", "canary", f"{A_KEY},canary", "☃" * 44])
 def test_what_is_no_key_is_said_without_showing_it(keys: str) -> None:
     with pytest.raises(ConfigurationError, match="BILLING_SECRET_KEYS") as caught:
         Vault(keys)

@@ -10,8 +10,8 @@ import argparse
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
+from pkgutil import resolve_name
 from threading import Event
 from types import FrameType
 from typing import Any
@@ -20,6 +20,11 @@ from billing_plugin import Billing, vault
 from billing_plugin.errors import BillingError, ConfigurationError
 from worker import jobs
 from worker.schedule import TICK_S, tick
+
+try:
+    from worker.listening import listen
+except ImportError:  # rq and redis are an optional extra
+    listen = None  # type: ignore[assignment]
 
 EXIT_SETTINGS = 6
 PRELOADED = (vault,)  # loaded before the first fork, together with the providers
@@ -43,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(billing: Billing, stop: Event, *, burst: bool) -> int:
     """Works until stopped; with `burst` until nothing is left to do. Returns the exit code."""
     if billing.instance.settings.redis_url:
-        return _listen()(billing, stop, burst=burst)
+        if listen is None:
+            raise ConfigurationError("A Redis is set; install the extra `redis`.")
+        return listen(billing, stop, burst=burst)
     log.info("no Redis is set: jobs run in this process")
     tick(billing)
     while not burst and not stop.wait(TICK_S):
@@ -56,9 +63,9 @@ def preload(billing: Billing) -> None:
     for provider in billing.instance.providers.values():
         if isinstance(provider, str):
             try:
-                import_module(provider.partition(":")[0])
-            except ImportError as error:
-                log.warning("a provider cannot be loaded: %s", error.name)
+                resolve_name(provider)
+            except (ImportError, AttributeError, ValueError) as error:
+                log.warning("%s cannot be loaded: %s", provider, type(error).__name__)
 
 
 def stopped_by_signal() -> Event:
@@ -94,21 +101,15 @@ def _billing(said: argparse.Namespace) -> Billing:
 
 
 def _of_host(place: str) -> Billing:
-    module, _, name = place.partition(":")
-    found: Any = getattr(import_module(module), name, None)
+    try:
+        found: Any = resolve_name(place)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(f"{place} cannot be loaded: {error}") from error
     mounted = getattr(found, "extensions", {}).get("billing", {})
     found = next(iter(mounted.values()), found)
     if not isinstance(found, Billing):
         raise ConfigurationError(f"{place} is neither a Billing nor an app that mounted one.")
     return found
-
-
-def _listen() -> Callable[..., int]:
-    try:
-        from worker.listening import listen  # lazy: rq and redis are an optional extra
-    except ImportError as error:
-        raise ConfigurationError("A Redis is set; install the extra `redis`.") from error
-    return listen
 
 
 if __name__ == "__main__":

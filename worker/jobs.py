@@ -6,11 +6,11 @@ work), otherwise to the one that this worker process was started for.
 
 from __future__ import annotations
 
-import os
 from functools import cache
+from typing import Any
 
 from billing_plugin import Actor, Billing, operations
-from billing_plugin.config import PREFIX, Settings
+from billing_plugin.config import Settings
 from billing_plugin.context import Instance, current
 from billing_plugin.errors import ConfigurationError
 
@@ -28,15 +28,12 @@ def serve(billing: Billing) -> None:
     _serving[:] = [billing]
 
 
-def own_billing(**options: str) -> Billing:
+def own_billing(**options: Any) -> Billing:
     """A billing system made from the BILLING_ environment; the options win over it.
 
-    Raises ConfigurationError for a malformed value.
+    Raises ConfigurationError for an unknown variable or a malformed value.
     """
-    known = {PREFIX + name.upper() for name in Settings.__dataclass_fields__}
-    found = {key: value for key, value in os.environ.items() if key in known}
-    settings = {key.removeprefix(PREFIX).lower(): value for key, value in found.items()}
-    return Billing(**(settings | options))  # type: ignore[arg-type]  # settings by name
+    return Billing(**{**Settings.from_environment(), **options})
 
 
 def _operator() -> Actor:

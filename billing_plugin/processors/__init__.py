@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import cast
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, cast
 
 from billing_plugin.errors import ConfigurationError
-from billing_plugin.processors.processor import Processor
+
+if TYPE_CHECKING:
+    from billing_plugin.processors.processor import Processor
 
 BUILT_IN = {"fake": "billing_plugin.processors.fake:FakeProcessor"}
 
@@ -19,5 +21,4 @@ def load(processor: str | Processor | None) -> Processor | None:
         return None
     if processor not in BUILT_IN:
         raise ConfigurationError(f"BILLING_PROCESSOR is one of {', '.join(BUILT_IN)}.")
-    module, _, name = BUILT_IN[processor].partition(":")
-    return cast("Processor", getattr(import_module(module), name)())
+    return cast("Processor", resolve_name(BUILT_IN[processor])())

@@ -5,10 +5,11 @@ A provider is named by `module:Class` until it is needed, so that mounting impor
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import cast
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, cast
 
-from billing_plugin.providers.provider import Provider
+if TYPE_CHECKING:
+    from billing_plugin.providers.provider import Provider
 
 BUILT_IN: dict[str, str | Provider] = {
     "fake": "billing_plugin.providers.fake:FakeProvider",
@@ -20,5 +21,4 @@ def load(provider: str | Provider) -> Provider:
     """The provider behind a `module:Class` name, or the provider itself."""
     if not isinstance(provider, str):
         return provider
-    module, _, name = provider.partition(":")
-    return cast("Provider", getattr(import_module(module), name)())
+    return cast("Provider", resolve_name(provider)())

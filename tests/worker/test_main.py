@@ -5,14 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from billing_plugin import Actor, Billing, operations
+from billing_plugin.errors import ConfigurationError
 from tests.factories import SECRET_KEY, account_with, app_with, billing_on
 from tests.worker import host
 from tests.worker.processes import ROOT, burst, environment, until, worker
-from worker.__main__ import main
+from worker.__main__ import main, run
 
 NEW_MODULES = """
 import sys
@@ -78,11 +80,23 @@ def test_a_hosts_own_adapters_are_used(database_url: str) -> None:
     billing.instance.database.close_all()
 
 
-@pytest.mark.parametrize("place", ["tests.worker.host:nothing", "tests.worker.host:Slow"])
+@pytest.mark.parametrize(
+    "place", ["tests.worker.host:nothing", "tests.worker.host:Slow", "no_such_module:app", "no"]
+)
 def test_a_place_without_billing_is_named(place: str, tmp_path: Path) -> None:
     done = burst(environment(f"sqlite:///{tmp_path / 'own.db'}"), "--billing", place)
     assert done.returncode == 6
-    assert f"{place} is neither" in done.stdout
+    assert f"{place} " in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_without_the_redis_extra_a_redis_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.__main__.listen", None)
+    billing = billing_on(f"sqlite:///{tmp_path / 'own.db'}", redis_url="redis://127.0.0.1:1/0")
+    with pytest.raises(ConfigurationError, match="extra `redis`"):
+        run(billing, Event(), burst=True)
 
 
 def test_a_hosts_app_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
