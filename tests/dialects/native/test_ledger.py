@@ -1,0 +1,60 @@
+"""Native: the balance and the ledger."""
+
+from __future__ import annotations
+
+from billing_plugin import Actor, Billing, Money, operations
+from billing_plugin.dialects.native.ledger import BALANCE, ENTRY
+from billing_plugin.operations import Usage
+from tests.dialects.faces import NATIVE, data, fits
+from tests.factories import Caller, Clock, account_with, app_with, token_of
+
+
+def test_the_balance(call: Caller, actor: Actor) -> None:
+    amount = {"amount": "100.00", "cents": 10000, "currency": "USD"}
+    assert fits(BALANCE, data(call("GET", f"{NATIVE}/balance"))) == {
+        "accountId": actor.account_id,
+        "available": amount,
+        "posted": amount,
+        "held": {"amount": "0.00", "cents": 0, "currency": "USD"},
+        "asOf": "2026-03-09T14:32:00.000Z",
+    }
+
+
+def test_a_balance_rounds_down_and_an_amount_half_even(call: Caller, actor: Actor) -> None:
+    used = Usage(model="m", cost=Money.parse("0.006"))
+    operations.record_usage(actor, str(actor.account_id), used)
+    assert data(call("GET", f"{NATIVE}/balance"))["posted"]["cents"] == 9999
+    [newest, _] = data(call("GET", f"{NATIVE}/ledger"))
+    assert newest["amount"] == {"amount": "-0.006", "cents": -1, "currency": "USD"}
+    assert newest["balanceAfter"] == {"amount": "99.994", "cents": 9999, "currency": "USD"}
+
+
+def test_entries_newest_first(call: Caller, actor: Actor, clock: Clock) -> None:
+    account = str(actor.account_id)
+    topup = operations.top_up(actor, account, Money.parse("5"))
+    clock.forward(minutes=1)
+    used = Usage(model="m", provider="p", input_tokens=3, cost=Money.parse("1"))
+    record = operations.record_usage(actor, account, used).record
+    entries = [fits(ENTRY, entry) for entry in data(call("GET", f"{NATIVE}/ledger"))]
+    assert [entry["kind"] for entry in entries] == ["usage", "topup", "support"]
+    assert [entry["sequence"] for entry in entries] == [3, 2, 1]
+    assert [entry["referenceId"] for entry in entries] == [record.id, topup.id, None]
+    assert entries[0]["effectiveAt"] == entries[0]["recordedAt"] == "2026-03-09T14:33:00.000Z"
+    assert entries[0]["metadata"] == {"model": "m", "provider": "p", "tokens": 3}
+
+
+def test_pages(call: Caller, actor: Actor) -> None:
+    for _ in range(4):
+        operations.top_up(actor, str(actor.account_id), Money.parse("1"))
+    whole = data(call("GET", f"{NATIVE}/ledger"))
+    parts = [data(call("GET", f"{NATIVE}/ledger?limit=2&offset={start}")) for start in (0, 2, 4)]
+    assert [entry for part in parts for entry in part] == whole
+    assert len(whole) == 5
+    assert data(call("GET", f"{NATIVE}/ledger?offset={2**31}")) == []
+
+
+def test_an_account_sees_its_own_entries_alone(billing: Billing, actor: Actor) -> None:
+    other = account_with(billing, "7")
+    call = Caller(app_with(billing), token_of(billing, other))
+    [entry] = data(call("GET", f"{NATIVE}/ledger"))
+    assert entry["amount"]["amount"] == "7.00"
