@@ -15,8 +15,8 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from billing_plugin import demo as demonstration
-from billing_plugin import operations
-from billing_plugin.config import PREFIX, Settings
+from billing_plugin import migrations, operations
+from billing_plugin.config import Settings
 from billing_plugin.context import Actor
 from billing_plugin.doctor import examine
 from billing_plugin.errors import (
@@ -76,10 +76,10 @@ def serve(database: str | None, redis: str | None, *, host: str, port: int) -> N
     """
     from waitress.server import create_server
 
-    billing = _own(database, {"BILLING_REDIS_URL": redis} if redis is not None else {}, fake=True)
+    billing = _own(database, {"redis_url": redis} if redis is not None else {}, fake=True)
     app = Flask("billing")
     billing.init_app(app)
-    server = create_server(app, host=host, port=port, threads=8)
+    server: Any = create_server(app, host=host, port=port, threads=8)
     with demonstration.ticking(billing):
         click.echo(f"Serving on http://{host}:{server.effective_port}", err=True)
         server.run()
@@ -240,8 +240,6 @@ def import_usage(
 @DATABASE
 def migrate(database: str | None) -> None:
     """Create or upgrade the tables."""
-    from billing_plugin import migrations  # lazy: costs time that other commands need not pay
-
     instance = _billing(database).instance
     instance.prepare = None
     with instance.active():
@@ -286,14 +284,10 @@ def _billing(database: str | None) -> Billing:
 
 
 def _own(database: str | None, more: dict[str, str], *, fake: bool = False) -> Billing:
-    known = {PREFIX + name.upper() for name in Settings.__dataclass_fields__}
-    given = {key: value for key, value in os.environ.items() if key in known} | more
-    if database:
-        given["BILLING_DATABASE_URL"] = database
-    if fake:
-        given.setdefault("BILLING_PROCESSOR", "fake")
-    settings: dict[str, Any] = {key.removeprefix(PREFIX).lower(): given[key] for key in given}
-    return Billing(**settings)
+    settings: dict[str, Any] = {**Settings.from_environment(), **more}
+    if fake and not settings.get("processor"):
+        settings["processor"] = "fake"
+    return Billing(database, **settings)
 
 
 def _operator(database: str | None) -> Actor:

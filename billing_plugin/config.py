@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
-from billing_plugin.errors import ConfigurationError, InvalidRequest
-from billing_plugin.money import check_currency
+from billing_plugin.errors import ConfigurationError
 
 PREFIX = "BILLING_"
 AT_LEAST_ONE = ("max_batch", "max_body_bytes", "sync_interval_s", "provider_timeout_s")
-_WHOLE = re.compile(r"[0-9]{1,18}")
+MAY_HOLD_SECRETS = ("database_url", "redis_url", "secret_keys")
+# Read by the doors: whose key speaks over stdio, and a vendor's keys when one is connected.
+OTHER_VARIABLES = (
+    "BILLING_API_KEY",
+    "BILLING_PROVIDER_API_KEY",
+    "BILLING_PROVIDER_MANAGEMENT_KEY",
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What an instance is told. Each field is the BILLING_ key of the same name in capitals."""
 
-    # sqlite:///FILE or postgresql://…; may hold a password, as the next may
-    database_url: str = field(default="sqlite:///billing.db", repr=False)
-    redis_url: str = field(default="", repr=False)  # empty: jobs run in this process
+    database_url: str = "sqlite:///billing.db"  # sqlite:///FILE or postgresql://…
+    redis_url: str = ""  # empty: jobs run in this process
     currency: str = "USD"  # ISO 4217, of accounts that name none
-    secret_keys: str = field(default="", repr=False)  # Fernet keys, comma-separated, first seals
+    secret_keys: str = ""  # Fernet keys, comma-separated, first seals
     auto_migrate: bool = True  # create and upgrade tables at first use
     native_prefix: str = "/api/v1/billing"  # empty switches the face off
     spideriq_prefix: str = "/api/v1/integrations"
@@ -40,14 +42,10 @@ class Settings:
     max_body_bytes: int = 1_048_576
     idempotency_days: int = 30
 
-    def __post_init__(self) -> None:
-        try:
-            check_currency(self.currency)
-        except InvalidRequest as error:
-            raise ConfigurationError(f"{PREFIX}CURRENCY: {error}") from error
-        for name in AT_LEAST_ONE:
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{PREFIX}{name.upper()} is at least 1.")
+    def __repr__(self) -> str:
+        """Without what may hold a password."""
+        shown = {k: v for k, v in self._asdict().items() if k not in MAY_HOLD_SECRETS}
+        return f"Settings({shown})"
 
     @classmethod
     def load(cls, *sources: Mapping[str, Any]) -> Settings:
@@ -56,26 +54,52 @@ class Settings:
         Raises ConfigurationError for an unknown key (naming the nearest known one) or a value of
         the wrong type.
         """
-        known = {PREFIX + f.name.upper(): f for f in fields(cls)}
+        known = {PREFIX + name.upper(): name for name in cls._fields}
         values: dict[str, Any] = {}
         for source in sources:
             for key in (key for key in source if key.startswith(PREFIX)):
                 if key not in known:
                     raise _unknown(key, list(known))
-                values[known[key].name] = _convert(key, source[key], known[key].type)
-        return cls(**values)
+                kind = type(cls._field_defaults[known[key]])
+                values[known[key]] = _convert(key, source[key], kind)
+        return _checked(cls(**values))
+
+    @classmethod
+    def from_environment(cls) -> dict[str, str]:
+        """The settings that the environment names, ready for `Billing(**…)`.
+
+        Raises ConfigurationError for an unknown BILLING_ variable, naming the nearest known one.
+        """
+        found = {
+            key: text
+            for key, text in os.environ.items()
+            if key.startswith(PREFIX) and key not in OTHER_VARIABLES
+        }
+        cls.load(found)
+        return {key.removeprefix(PREFIX).lower(): text for key, text in found.items()}
+
+
+def _checked(settings: Settings) -> Settings:
+    if not re.fullmatch("[A-Z]{3}", settings.currency):
+        raise ConfigurationError(f"{PREFIX}CURRENCY: a three-letter ISO 4217 code.")
+    for name in AT_LEAST_ONE:
+        if getattr(settings, name) < 1:
+            raise ConfigurationError(f"{PREFIX}{name.upper()} is at least 1.")
+    return settings
 
 
 def _unknown(key: str, known: list[str]) -> ConfigurationError:
+    from difflib import get_close_matches  # lazy: only who mistypes pays for it
+
     near = get_close_matches(key, known, 1)
     hint = f" Did you mean {near[0]}?" if near else ""
     return ConfigurationError(f"{key} is not a setting.{hint}")
 
 
 def _convert(key: str, value: Any, kind: Any) -> Any:
-    if kind == "bool":
+    if kind is bool:
         return _as_bool(key, value)
-    if kind == "int":
+    if kind is int:
         return _as_int(key, value)
     if not isinstance(value, str):
         raise ConfigurationError(f"{key} is text.")
@@ -83,7 +107,7 @@ def _convert(key: str, value: Any, kind: Any) -> Any:
 
 
 def _as_int(key: str, value: Any) -> int:
-    if type(value) not in (int, str) or not _WHOLE.fullmatch(str(value)):
+    if type(value) not in (int, str) or not re.fullmatch(r"[0-9]{1,18}", str(value)):
         raise ConfigurationError(f"{key} is a whole number, not negative.")
     return int(value)
 

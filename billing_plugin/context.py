@@ -11,9 +11,8 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import peewee
 from playhouse.pool import (
@@ -41,19 +40,31 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(slots=True)
 class Instance:
     """One mounted billing system. Made by `Billing`; operations reach it through an Actor."""
 
-    database: peewee.Database
-    settings: Settings
-    providers: Mapping[str, Any] = field(default_factory=dict)
-    processor: Any = None
-    price_list: Any = None
-    enqueue: Callable[[str, str], None] = lambda _name, _id: None
-    open_vault: Callable[[], Any] | None = None
-    clock: Callable[[], datetime] = utc_now
-    prepare: Callable[[Instance], None] | None = None
+    def __init__(
+        self,
+        database: peewee.Database,
+        settings: Settings,
+        *,
+        providers: Mapping[str, Any] | None = None,
+        processor: Any = None,
+        price_list: Any = None,
+        enqueue: Callable[[str, str], None] = lambda _name, _id: None,
+        open_vault: Callable[[], Any] | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        prepare: Callable[[Instance], None] | None = None,
+    ) -> None:
+        self.database = database
+        self.settings = settings
+        self.providers = providers or {}
+        self.processor = processor
+        self.price_list = price_list
+        self.enqueue = enqueue
+        self.open_vault = open_vault
+        self.clock = clock
+        self.prepare = prepare
 
     @contextmanager
     def active(self) -> Iterator[Instance]:
@@ -80,19 +91,26 @@ class Instance:
                 raise
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(NamedTuple):
     """Who asks: an account's key, or (without account) an operator of the whole instance.
 
     `scopes` are the words an operation may demand; "*" stands for all of them.
     """
 
-    instance: Instance = field(repr=False, compare=False)
+    instance: Instance
     account_id: str | None = None
     scopes: frozenset[str] = frozenset()
     key_id: str | None = None
     currency: str | None = None  # of the account
     request_id: str | None = None
+
+    def __repr__(self) -> str:
+        """Without the instance, whose settings may hold a password."""
+        return f"Actor(account_id={self.account_id!r}, key_id={self.key_id!r})"
+
+    def traced(self, request_id: str) -> Actor:
+        """The same actor asking under that request id, which its ledger entries will carry."""
+        return self._replace(request_id=request_id)
 
     def may(self, scope: str) -> bool:
         """Whether the actor holds the scope."""

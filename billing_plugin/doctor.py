@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from billing_plugin import operations
+from billing_plugin import migrations, operations
 from billing_plugin.errors import BillingError
 from billing_plugin.extension import Billing
 from billing_plugin.queue import answers
@@ -59,8 +59,6 @@ def _found(name: str, check: Callable[[Billing], tuple[bool, str]], billing: Bil
 
 
 def _database(billing: Billing) -> tuple[bool, str]:
-    from billing_plugin import migrations  # lazy: costs time that other commands need not pay
-
     with billing.instance.active():
         missing = migrations.pending(billing.instance.database)
     return not missing, f"missing migrations: {', '.join(missing)}" if missing else "up to date"

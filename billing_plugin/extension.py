@@ -8,29 +8,26 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+import flask
 from flask import Flask, Request, Response, request
 from flask_smorest import Blueprint
 from peewee import Database
 from werkzeug.routing import Rule
 
-from billing_plugin import operations, processors, providers
+from billing_plugin import providers
 from billing_plugin.config import PREFIX, Settings
 from billing_plugin.context import Actor, Instance, connect_to, utc_now
-from billing_plugin.dialects.conduit import conduit
-from billing_plugin.dialects.dialect import EXTENSION, Dialect
-from billing_plugin.dialects.native import native
-from billing_plugin.dialects.spideriq import spideriq
+from billing_plugin.dialects import conduit, native, spideriq
+from billing_plugin.dialects.entrance import EXTENSION, Entrance, patient_rules
 from billing_plugin.errors import ConfigurationError, NotSupported
-from billing_plugin.queue import enqueuer
 
-FACES: tuple[tuple[Dialect, str], ...] = (
-    (native, "native_prefix"),
-    (spideriq, "spideriq_prefix"),
-    (conduit, "conduit_prefix"),
+FACES: tuple[tuple[Entrance, str], ...] = (
+    (Entrance("native", native.ROUTES), "native_prefix"),
+    (Entrance("spideriq", spideriq.ROUTES), "spideriq_prefix"),
+    (Entrance("conduit", conduit.ROUTES), "conduit_prefix"),
 )
 # Methods that Werkzeug and Flask add by themselves.
 AUTOMATIC = frozenset({"HEAD", "OPTIONS"})
-_ANY = re.compile(r"<[^>]*>")
 
 
 class Billing:
@@ -101,11 +98,12 @@ class Billing:
         self, account_id: str | None = None, *, scopes: frozenset[str] | None = None
     ) -> Actor:
         """Who asks from inside the host's own code: all scopes of one account, or an operator."""
-        return Actor(self.instance, account_id=account_id, scopes=scopes or frozenset({"*"}))
+        held = frozenset({"*"}) if scopes is None else scopes
+        return Actor(self.instance, account_id=account_id, scopes=held)
 
     def operator(self) -> Actor:
         """The operator of this instance."""
-        return operations.operator(self.instance)
+        return Actor(self.instance, scopes=frozenset({"*"}))
 
     def close(self) -> None:
         """Closes every connection that the database's pool keeps. For scripts and tests."""
@@ -119,9 +117,9 @@ class Billing:
             database=connect_to(database) if isinstance(database, str) else database,
             settings=settings,
             providers={**providers.BUILT_IN, **self._parts["providers"]},
-            processor=processors.load(self._parts["processor"] or settings.processor),
+            processor=_processor(self._parts["processor"] or settings.processor),
             price_list=self._price_list or LazyPrices(),
-            enqueue=enqueuer(settings),
+            enqueue=lambda job, identifier: _enqueue(settings, job, identifier),
             open_vault=lambda: _vault(settings.secret_keys),
             clock=self._clock,
         )
@@ -143,18 +141,26 @@ class Mount(Blueprint):
         self._billing.configure(app.config)
         faces = _faces(self._billing.instance.settings)
         self._nest(faces)
-        super().register(app, options)
+        with patient_rules(app):
+            super().register(app, options)
         name = f"{options.get('name_prefix', '')}.{options.get('name', self.name)}".lstrip(".")
         _refuse_clashes(app, ours=f"{name}.")
         app.extensions.setdefault(EXTENSION, {})[name] = self._billing
         root = (options.get("url_prefix") or self.url_prefix or "").rstrip("/")
         _watch(app, {root + prefix: face for prefix, face in faces.items()})
 
-    def _nest(self, faces: dict[str, Dialect]) -> None:
+    def _nest(self, faces: dict[str, Entrance]) -> None:
         if not self._nested:
             for prefix, face in faces.items():
-                self.register_blueprint(face, url_prefix=prefix)
+                flask.Blueprint.register_blueprint(self, face, url_prefix=prefix)
             self._nested = True
+
+    def register_views_in_doc(self, *arguments: Any, **options: Any) -> None:
+        """Describes every route in the document of a host's own Api."""
+        for face in _faces(self._billing.instance.settings).values():
+            documented = face.face._docs.items()
+            self._docs.update({f"{face.name}.{view}": about for view, about in documented})
+        super().register_views_in_doc(*arguments, **options)
 
 
 class LazyPrices:
@@ -168,6 +174,20 @@ class LazyPrices:
         if self._list is None:
             self._list = _price_list()
         return self._list.quote(*args, **kwargs)
+
+
+def _processor(named: Any) -> Any:
+    if not named:
+        return None
+    from billing_plugin import processors  # lazy: only where there is one
+
+    return processors.load(named)
+
+
+def _enqueue(settings: Settings, job: str, identifier: str) -> None:
+    from billing_plugin.queue import enqueue  # lazy: only where jobs are started
+
+    enqueue(settings, job, identifier)
 
 
 def migrate(instance: Instance) -> None:
@@ -195,9 +215,9 @@ def _names_any(config: Mapping[str, Any]) -> bool:
     return any(key.startswith(PREFIX) for key in config)
 
 
-def _faces(settings: Settings) -> dict[str, Dialect]:
+def _faces(settings: Settings) -> dict[str, Entrance]:
     """The faces that are switched on, by prefix."""
-    faces: dict[str, Dialect] = {}
+    faces: dict[str, Entrance] = {}
     for face, key in FACES:
         prefix = getattr(settings, key).rstrip("/")
         if getattr(settings, key) and not prefix.startswith("/"):
@@ -213,7 +233,7 @@ def _refuse_clashes(app: Flask, *, ours: str) -> None:
     """Werkzeug would let whoever came first win, silently."""
     served: dict[tuple[str, str | None, str | None], list[Rule]] = {}
     for rule in app.url_map.iter_rules():
-        path = _ANY.sub("<>", rule.rule).rstrip("/")
+        path = re.sub(r"<[^>]*>", "<>", rule.rule).rstrip("/")
         served.setdefault((path, rule.subdomain, rule.host), []).append(rule)
     for rules in served.values():
         if len(rules) > 1 and any(rule.endpoint.startswith(ours) for rule in rules):
@@ -228,7 +248,7 @@ def _refuse_shared_methods(rules: list[Rule]) -> None:
         )
 
 
-def _watch(app: Flask, faces: dict[str, Dialect]) -> None:
+def _watch(app: Flask, faces: dict[str, Entrance]) -> None:
     """Answers unknown paths and wrong methods under the faces' prefixes, in the face's shape."""
 
     @app.before_request
@@ -238,18 +258,18 @@ def _watch(app: Flask, faces: dict[str, Dialect]) -> None:
             return None
         _exempt_from_csrf(app, face)  # here too: a host may set its protection up after us
         error = request.routing_exception
-        return None if error is None else face.unmatched(error)
+        return None if error is None else face.face.unmatched(error)
 
     for face in faces.values():
         _exempt_from_csrf(app, face)
 
 
-def _face_at(path: str, faces: dict[str, Dialect]) -> Dialect | None:
+def _face_at(path: str, faces: dict[str, Entrance]) -> Entrance | None:
     under = [prefix for prefix in faces if path == prefix or path.startswith(prefix + "/")]
     return faces[max(under, key=len)] if under else None
 
 
-def _exempt_from_csrf(app: Flask, face: Dialect) -> None:
+def _exempt_from_csrf(app: Flask, face: Entrance) -> None:
     """Keys, not cookies, authenticate the faces, so a form token has nothing to protect."""
     protection = app.extensions.get("csrf")
     if protection is not None:

@@ -7,7 +7,7 @@ by the sweeper, so nothing that goes wrong here fails the request that wanted th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from functools import cache
 from pkgutil import resolve_name
 from typing import Any
 
@@ -20,9 +20,12 @@ PATIENCE_S = 2  # of a request that enqueues
 log = logging.getLogger(__name__)
 
 
-def enqueuer(settings: Settings) -> Callable[[str, str], None]:
-    """How this instance starts jobs: through RQ with a Redis URL, else in this process."""
-    return Enqueuer(settings) if settings.redis_url else run_now
+def enqueue(settings: Settings, job: str, identifier: str) -> None:
+    """Starts the job `module.function` with an id: through RQ with a Redis URL, else here."""
+    if settings.redis_url:
+        _enqueuer(settings)(job, identifier)
+    else:
+        run_now(job, identifier)
 
 
 def run_now(name: str, identifier: str) -> None:
@@ -96,6 +99,11 @@ def queue(url: str, name: str) -> Any:
         retry=Retry(NoBackoff(), 0),
     )
     return Queue(name, connection=client, serializer=SERIALIZER)
+
+
+@cache
+def _enqueuer(settings: Settings) -> Enqueuer:
+    return Enqueuer(settings)
 
 
 def _kind(error: Exception) -> str:

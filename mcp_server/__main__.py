@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from billing_plugin import Billing
+from billing_plugin.config import Settings
 from billing_plugin.errors import BillingError, ConfigurationError, Unauthenticated
 from mcp_server.identity import OneKey
 from mcp_server.server import asgi_app, build
@@ -68,8 +69,8 @@ def _log_to_stderr() -> None:
 
 @contextmanager
 def _opened(database: str | None) -> Iterator[Billing]:
-    billing = Billing(database)
-    billing.configure(os.environ)
+    settings: dict[str, Any] = dict(Settings.from_environment())
+    billing = Billing(database, **settings)
     pool: Any = billing.instance.database
     try:
         with billing.instance.active():

@@ -7,7 +7,7 @@ kept of it while the request runs is its id, account and scopes, never the secre
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from anyio import to_thread
@@ -85,7 +85,7 @@ def caller(call: Call) -> tuple[Actor, str]:
     actor = call.request_context.lifespan_context.actor()
     if actor.account_id is None:
         raise Unauthenticated("This needs the key of an account.")
-    return replace(actor, request_id=new_id("req")), actor.account_id
+    return actor.traced(new_id("req")), actor.account_id
 
 
 def cents_of(actor: Actor, cents: int) -> Money:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -86,4 +85,13 @@ def test_keys_are_not_in_the_representation() -> None:
 
 
 def test_every_setting_has_a_type_that_is_read() -> None:
-    assert {str(setting.type) for setting in fields(Settings)} <= {"str", "int", "bool"}
+    assert {type(value) for value in Settings()} <= {str, int, bool}
+
+
+def test_the_environment_is_read_as_strictly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BILLING_MAX_BATCH", "7")
+    monkeypatch.setenv("BILLING_API_KEY", "for a door")
+    assert Settings.from_environment()["max_batch"] == "7"
+    monkeypatch.setenv("BILLING_DATABSE_URL", "sqlite:///other.db")
+    with pytest.raises(ConfigurationError, match="Did you mean BILLING_DATABASE_URL"):
+        Settings.from_environment()

@@ -10,7 +10,7 @@ import redis
 
 from billing_plugin import queue
 from billing_plugin.config import Settings
-from billing_plugin.queue import Enqueuer, answers, enqueuer, run_now
+from billing_plugin.queue import Enqueuer, answers, enqueue, run_now
 from tests.factories import account_with, billing_on
 from worker import jobs
 
@@ -89,9 +89,12 @@ def test_whether_redis_answers(redis_url: str) -> None:
     assert answers(settings("nonsense")) is False
 
 
-def test_without_a_url_jobs_run_here() -> None:
-    assert enqueuer(Settings()) is run_now
-    assert isinstance(enqueuer(settings(AWAY)), Enqueuer)
+def test_without_a_url_jobs_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(jobs, "run_sync_job", seen.append)
+    enqueue(Settings(), JOB, "job_1")
+    enqueue(settings(AWAY), JOB, "job_2")
+    assert seen == ["job_1"]
 
 
 def test_here_a_job_gets_its_id_and_a_failure_is_said(

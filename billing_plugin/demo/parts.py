@@ -19,6 +19,7 @@ from werkzeug.serving import make_server
 
 from billing_plugin.errors import ConfigurationError
 from billing_plugin.extension import Billing
+from worker.schedule import start_ticker
 
 START_S = 30
 
@@ -29,8 +30,6 @@ def ticking(billing: Billing) -> Iterator[None]:
     if billing.instance.settings.redis_url:
         yield
         return
-    from worker.schedule import start_ticker  # lazy: a door of its own, started from this one
-
     ticker = start_ticker(billing)
     try:
         yield

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from itertools import chain, islice
 from typing import Any, ClassVar, NoReturn
@@ -20,16 +19,16 @@ from flask import Request, Response, current_app, g, request
 from flask_smorest import Blueprint
 from marshmallow import fields, validate
 from webargs.flaskparser import FlaskParser
-from werkzeug.exceptions import HTTPException, default_exceptions
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from billing_plugin import errors, ids, operations
 from billing_plugin.context import Actor, Instance
+from billing_plugin.dialects.entrance import EXTENSION
 from billing_plugin.dialects.openapi import Shape, answer
 from billing_plugin.dialects.wire import camel, parse_json, storable
 from billing_plugin.errors import BillingError, InternalError, InvalidRequest, Unauthenticated
 
-EXTENSION = "billing"
 MAX_COMPLAINTS = 20
 MAX_NAME = 100
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
@@ -94,16 +93,11 @@ class Dialect(Blueprint):
     PUBLIC: ClassVar[frozenset[str]] = frozenset()  # endpoints that need no key
     ERROR: ClassVar[Shape]
 
-    def __init__(self, name: str, import_name: str, **options: Any) -> None:
-        super().__init__(name, import_name, **options)
+    def __init__(self, name: str, routes: Mapping[str, str], **options: Any) -> None:
+        super().__init__(name, __name__, **options)
         self.ARGUMENTS_PARSER = Parser(self.INVALID)
-        self.before_request(self._admit)
-        self.after_request(self._sign)
-        self.register_error_handler(BillingError, self.answer)
-        self.register_error_handler(Exception, self._bug)
-        # Each code by itself: a host's handler for a code beats our handler for every exception.
-        for status in default_exceptions:
-            self.register_error_handler(status, self._http_error)
+        self.views: dict[str, Callable[..., Any]] = {}
+        self._routes = {view.rpartition(".")[2]: route for view, route in routes.items()}
 
     def write_error(self, error: BillingError) -> Response:
         """The error in the face's own shape."""
@@ -138,33 +132,40 @@ class Dialect(Blueprint):
             response.headers["WWW-Authenticate"] = 'Bearer realm="billing"'
         return response
 
+    def failed(self, error: Exception) -> Response:
+        """The face's answer to whatever a view raised."""
+        if isinstance(error, BillingError):
+            return self.answer(error)
+        if isinstance(error, HTTPException):
+            return self._http_error(error)
+        return self._bug(error)
+
     def unmatched(self, error: HTTPException) -> Response | None:
         """The face's answer to a path or method that no route has; None for redirects."""
         if isinstance(error, RequestRedirect):
             return None
-        return self._sign(self._http_error(error))
+        return self.sign(self._http_error(error))
 
-    def add_url_rule(
+    def view(
         self,
-        rule: str,
-        endpoint: str | None = None,
-        view_func: Callable[..., Any] | None = None,
-        *args: Any,
+        *,
         answers: dict[int, Shape] | None = None,
         refusals: tuple[int, ...] = (),
         **options: Any,
-    ) -> None:
-        """A route with its documented answers: what succeeds, and which errors are its own."""
-        if view_func is not None and answers is not None:
-            known = dict(getattr(view_func, "_apidoc", {}))
-            statuses = sorted({self.INVALID, 401, 403, *_usual(rule, known), *refusals})
-            known["manual_doc"] = {
-                "operationId": self.operation_id(view_func.__name__),
-                "responses": self._documented(answers, statuses),
-            }
-            view_func._apidoc = known  # type: ignore[attr-defined]  # where flask-smorest looks
-        options.setdefault("strict_slashes", False)
-        super().add_url_rule(rule, endpoint, view_func, *args, **options)
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Makes a function the view of its name in the face's routes.
+
+        `answers` documents what succeeds and `refusals` which errors are its own; a view without
+        answers is not documented.
+        """
+
+        def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+            self.views[function.__name__] = function
+            if answers is not None:
+                self._document(function, answers=answers, refusals=refusals, **options)
+            return function
+
+        return declare
 
     def operation_id(self, name: str) -> str:
         """The operation's name in generated clients."""
@@ -178,6 +179,25 @@ class Dialect(Blueprint):
         """The status by which this face reports the error."""
         return self.INVALID if isinstance(error, InvalidRequest) else error.status
 
+    def _document(
+        self,
+        function: Callable[..., Any],
+        *,
+        answers: dict[int, Shape],
+        refusals: tuple[int, ...],
+        **options: Any,
+    ) -> None:
+        name = function.__name__
+        method, path = self._routes[name].split(" ", 1)
+        known = dict(getattr(function, "_apidoc", {}))
+        statuses = sorted({self.INVALID, 401, 403, *_usual(path, known), *refusals})
+        known["manual_doc"] = {
+            "operationId": self.operation_id(name),
+            "responses": self._documented(answers, statuses),
+        }
+        function._apidoc = known  # type: ignore[attr-defined]  # where flask-smorest looks
+        self.add_url_rule(path, name, function, methods=[method], **options)
+
     def _documented(self, answers: dict[int, Shape], statuses: list[int]) -> dict[Any, Any]:
         good = {
             code: answer(HTTPStatus(code).phrase, self.success(content))
@@ -186,17 +206,19 @@ class Dialect(Blueprint):
         refused = {code: answer(HTTPStatus(code).phrase, self.ERROR) for code in statuses}
         return {**good, **refused, "default": answer("Any other error", self.ERROR)}
 
-    def _admit(self) -> None:
+    def admit(self) -> None:
+        """Knows the caller before a view runs. Raises Unauthenticated, InvalidRequest."""
         request.max_content_length = instance().settings.max_body_bytes
         public = request.endpoint and request.endpoint.rpartition(".")[2] in self.PUBLIC
         # A preflight carries no key, and its answer tells nothing but Allow.
         if public or request.method == "OPTIONS":
             return
-        g.billing_actor = replace(self.caller(), request_id=request_id())
+        g.billing_actor = self.caller().traced(request_id())
         for text in (request.path, *chain.from_iterable(request.args.items(multi=True))):
             storable(text)
 
-    def _sign(self, response: Response) -> Response:
+    def sign(self, response: Response) -> Response:
+        """Adds the headers that every answer of the face carries."""
         response.headers["X-Request-Id"] = request_id()
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from billing_plugin.context import Actor, Instance, now, write_transaction
@@ -90,7 +90,7 @@ def authenticate(instance: Instance, token: str) -> Actor:
 
 def operator(instance: Instance, *, request_id: str | None = None) -> Actor:
     """The operator of the instance, who may do everything: for the command line and the worker."""
-    return replace(Actor(instance, scopes=frozenset({"*"})), request_id=request_id)
+    return Actor(instance, scopes=frozenset({"*"}), request_id=request_id)
 
 
 def _find(digits: str) -> ApiKey | None:

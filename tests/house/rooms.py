@@ -30,7 +30,7 @@ MAY_KNOW: dict[str, set[str]] = {
 MAY_NAME_IN_TYPES = {"dialects": {"models"}, "dashboard": {"models"}}
 
 DIALECTS = "billing_plugin.dialects"
-SHARED_DIALECT_FILES = {"dialect", "wire", "openapi"}
+SHARED_DIALECT_FILES = {"dialect", "entrance", "wire", "openapi"}
 
 WEB = {"dialects", "dashboard", "extension", "webhooks", "cli", "demo"}
 WEB_LIBRARIES = {

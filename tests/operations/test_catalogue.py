@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from billing_plugin import Actor, Billing, context, errors, operations
@@ -40,7 +38,7 @@ def test_without_the_scope_nothing_runs(billing: Billing, actor: Actor, name: st
     scope = CATALOGUE[name].scope
     others = frozenset(policy.scope for policy in CATALOGUE.values()) - {scope}
     with pytest.raises(errors.Forbidden) as refusal:
-        getattr(operations, name)(replace(actor, scopes=others))
+        getattr(operations, name)(actor._replace(scopes=others))
     assert refusal.value.extra == {"scope": scope}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import ROUND_UP, Decimal, localcontext
 from typing import Any
@@ -164,7 +163,7 @@ def test_another_tenants_account_is_not_found(billing: Billing, actor: Actor) ->
 
 
 def test_the_scope_is_needed(actor: Actor) -> None:
-    reader = replace(actor, scopes=frozenset({"balance:read"}))
+    reader = actor._replace(scopes=frozenset({"balance:read"}))
     with pytest.raises(errors.Forbidden) as refusal:
         spend(reader, use())
     assert refusal.value.extra == {"scope": "usage:write"}

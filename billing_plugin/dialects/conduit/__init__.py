@@ -1,6 +1,3 @@
-"""The Conduit face and its routes."""
+"""The Conduit face, and its routes: module and view -> method and path under the face's prefix."""
 
-from billing_plugin.dialects.conduit import ledger
-from billing_plugin.dialects.conduit.face import conduit
-
-__all__ = ["conduit", "ledger"]
+ROUTES = {"ledger.get_balance": "GET /balance", "ledger.get_ledger": "GET /ledger"}

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response
 
 from billing_plugin.context import utc_now
+from billing_plugin.dialects.conduit import ROUTES
 from billing_plugin.dialects.dialect import Dialect, request_id
 from billing_plugin.dialects.openapi import OPEN, TEXT, TIME, shape
 from billing_plugin.dialects.wire import iso_millis, reply
@@ -52,4 +53,4 @@ class Conduit(Dialect):
         return 429 if error.code == "limit_exceeded" else super().status_of(error)
 
 
-conduit = Conduit("conduit", __name__, description="Usage as Conduit's clients know it.")
+conduit = Conduit("conduit", ROUTES, description="Usage as Conduit's clients know it.")

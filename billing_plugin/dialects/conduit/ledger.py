@@ -58,7 +58,7 @@ LEDGER = shape(
 )
 
 
-@conduit.route("/balance", answers={200: BALANCE})
+@conduit.view(answers={200: BALANCE})
 def get_balance() -> Response:
     """Get the balance"""
     available = operations.check_balance(actor(), account_id()).available
@@ -67,7 +67,7 @@ def get_balance() -> Response:
     return reply({"balanceInCents": cents, "balanceInDollars": dollars})
 
 
-@conduit.route("/ledger", answers={200: LEDGER})
+@conduit.view(answers={200: LEDGER})
 @conduit.arguments(PageQuery(), location="query", unknown=marshmallow.EXCLUDE)
 def get_ledger(query: dict[str, int]) -> Response:
     """List transactions

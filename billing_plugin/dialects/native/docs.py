@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, request, send_from_directory
+from flask import Response, request, send_from_directory
 
 from billing_plugin.dialects.native.face import native
 from billing_plugin.dialects.native.shapes import ONE_AMOUNT
@@ -31,12 +31,14 @@ _PAGE = """<!doctype html>
 """
 
 
+@native.view()
 def openapi_document() -> Response:
     """The OpenAPI 3.1 document of the native face, as mounted here."""
     written = _document(request.path.removesuffix("/openapi.json"))
     return reply({**written, "servers": [{"url": request.script_root or "/"}]})
 
 
+@native.view()
 def docs_page() -> Response:
     """The page for people."""
     response = Response(_PAGE, mimetype="text/html")
@@ -44,6 +46,7 @@ def docs_page() -> Response:
     return response
 
 
+@native.view()
 def docs_asset(name: str) -> Response:
     """A script or style of the page; Swagger UI 5, shipped with us (Apache-2.0)."""
     response = send_from_directory(STATIC, name)
@@ -57,12 +60,3 @@ def _document(prefix: str) -> dict[str, Any]:
     for body in ("LimitBody", "TopUpBody"):
         written["components"]["schemas"][body] |= ONE_AMOUNT
     return written
-
-
-# Added as a plain blueprint does it, so that the document does not describe itself.
-for _rule, _view in (
-    ("/openapi.json", openapi_document),
-    ("/docs", docs_page),
-    ("/docs/<name>", docs_asset),
-):
-    Blueprint.add_url_rule(native, _rule, _view.__name__, _view)

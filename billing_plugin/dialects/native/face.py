@@ -12,6 +12,7 @@ from flask import Response, request
 from marshmallow import Schema
 
 from billing_plugin.dialects.dialect import Dialect, request_id
+from billing_plugin.dialects.native import ROUTES
 from billing_plugin.dialects.openapi import FLAG, TEXT, Shape, shape
 from billing_plugin.dialects.wire import camel, reply
 from billing_plugin.errors import BillingError, InvalidRequest
@@ -87,5 +88,5 @@ class Strict(Schema):
 
 
 native = Native(
-    "native", __name__, description="Balance, usage, limits, top-ups, spend and provider sync."
+    "native", ROUTES, description="Balance, usage, limits, top-ups, spend and provider sync."
 )

@@ -48,7 +48,7 @@ class PageQuery(Strict):
     offset = whole_number(0, 2**31, default=0)
 
 
-@native.route("/balance", answers={200: BALANCE}, tags=TAGS)
+@native.view(answers={200: BALANCE}, tags=TAGS)
 def get_balance() -> Response:
     """Check the balance"""
     balance = operations.check_balance(actor(), account_id())
@@ -63,7 +63,7 @@ def get_balance() -> Response:
     )
 
 
-@native.route("/ledger", answers={200: many(ENTRY)}, tags=TAGS)
+@native.view(answers={200: many(ENTRY)}, tags=TAGS)
 @native.arguments(PageQuery(), location="query", unknown=marshmallow.RAISE)
 def list_ledger_entries(query: dict[str, int]) -> Response:
     """List ledger entries

@@ -42,13 +42,13 @@ LIMIT = shape(
 REMOVED = shape("Removed", "What was removed.", deleted=FLAG, id=TEXT)
 
 
-@native.route("/limits", answers={200: many(LIMIT)}, tags=TAGS)
+@native.view(answers={200: many(LIMIT)}, tags=TAGS)
 def list_limits() -> Response:
     """List spending limits"""
     return ok([_shape(state) for state in operations.list_limits(actor(), account_id())])
 
 
-@native.route("/limits", methods=["POST"], answers={201: LIMIT}, tags=TAGS)
+@native.view(answers={201: LIMIT}, tags=TAGS)
 @native.arguments(LimitBody())
 def set_limit(body: dict[str, Any]) -> Response:
     """Set a spending limit
@@ -65,13 +65,13 @@ def set_limit(body: dict[str, Any]) -> Response:
     return ok(_shape(state), 201)
 
 
-@native.route("/limits/<limit_id>", answers={200: LIMIT}, tags=TAGS)
+@native.view(answers={200: LIMIT}, tags=TAGS)
 def get_limit(limit_id: str) -> Response:
     """See one spending limit"""
     return ok(_shape(operations.get_limit(actor(), account_id(), limit_id)))
 
 
-@native.route("/limits/<limit_id>", methods=["DELETE"], answers={200: REMOVED}, tags=TAGS)
+@native.view(answers={200: REMOVED}, tags=TAGS)
 def remove_limit(limit_id: str) -> Response:
     """Remove a spending limit"""
     operations.remove_limit(actor(), account_id(), limit_id)

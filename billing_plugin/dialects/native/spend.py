@@ -51,7 +51,7 @@ SPEND = shape(
 )
 
 
-@native.route("/spend", answers={200: SPEND}, tags=["Reports"])
+@native.view(answers={200: SPEND}, tags=["Reports"])
 @native.arguments(SpendQuery(), location="query", unknown=marshmallow.RAISE)
 def report_spend(query: dict[str, Any]) -> Response:
     """Report spend"""

@@ -48,7 +48,7 @@ SYNC_JOB = shape(
 )
 
 
-@native.route("/sync", methods=["POST"], answers={202: SYNC_JOB}, refusals=(404,), tags=TAGS)
+@native.view(answers={202: SYNC_JOB}, refusals=(404,), tags=TAGS)
 @native.arguments(SyncBody(), required=False)
 def request_sync(body: dict[str, Any]) -> Response:
     """Request a sync
@@ -59,7 +59,7 @@ def request_sync(body: dict[str, Any]) -> Response:
     return ok(_shape(job), 202)
 
 
-@native.route("/sync/jobs", answers={200: many(SYNC_JOB)}, tags=TAGS)
+@native.view(answers={200: many(SYNC_JOB)}, tags=TAGS)
 @native.arguments(JobsQuery(), location="query", unknown=marshmallow.RAISE)
 def list_sync_jobs(query: dict[str, Any]) -> Response:
     """List sync jobs
@@ -72,7 +72,7 @@ def list_sync_jobs(query: dict[str, Any]) -> Response:
     return ok([_shape(job) for job in jobs])
 
 
-@native.route("/sync/jobs/<job_id>", answers={200: SYNC_JOB}, tags=TAGS)
+@native.view(answers={200: SYNC_JOB}, tags=TAGS)
 def get_sync_job(job_id: str) -> Response:
     """See one sync job"""
     return ok(_shape(operations.get_sync_job(actor(), account_id(), job_id)))

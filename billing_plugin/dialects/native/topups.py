@@ -43,9 +43,7 @@ TOPUP = shape(
 )
 
 
-@native.route(
-    "/topups",
-    methods=["POST"],
+@native.view(
     answers={201: TOPUP},
     refusals=(402, 409, 501),
     parameters=[IDEMPOTENCY_KEY],
@@ -67,7 +65,7 @@ def top_up(body: dict[str, Any]) -> Response:
     return ok(_shape(topup), 201)
 
 
-@native.route("/topups/<topup_id>", answers={200: TOPUP}, tags=TAGS)
+@native.view(answers={200: TOPUP}, tags=TAGS)
 def get_topup(topup_id: str) -> Response:
     """See one top-up"""
     return ok(_shape(operations.get_topup(actor(), account_id(), topup_id)))

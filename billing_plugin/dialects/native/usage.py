@@ -97,9 +97,7 @@ BATCH = shape(
 REFUSALS = (402, 409, 501)
 
 
-@native.route(
-    "/usage",
-    methods=["POST"],
+@native.view(
     answers={201: USAGE, 200: USAGE},
     refusals=REFUSALS,
     parameters=[IDEMPOTENCY_KEY],
@@ -119,7 +117,7 @@ def record_usage(body: dict[str, Any]) -> Response:
     return response
 
 
-@native.route("/usage/batch", methods=["POST"], answers={200: BATCH}, refusals=(409,), tags=TAGS)
+@native.view(answers={200: BATCH}, refusals=(409,), tags=TAGS)
 @native.arguments(BatchBody())
 def record_usage_batch(body: dict[str, Any]) -> Response:
     """Record many uses

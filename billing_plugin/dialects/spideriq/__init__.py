@@ -1,6 +1,3 @@
-"""The SpiderIQ face and its routes."""
+"""The SpiderIQ face, and its routes: module and view -> method and path under its prefix."""
 
-from billing_plugin.dialects.spideriq import sync
-from billing_plugin.dialects.spideriq.face import spideriq
-
-__all__ = ["spideriq", "sync"]
+ROUTES = {"sync.sync_billing": "POST /sync-billing"}

@@ -14,6 +14,7 @@ from flask import Response
 from billing_plugin.context import Actor
 from billing_plugin.dialects.dialect import Dialect
 from billing_plugin.dialects.openapi import OPEN, TEXT, WHOLE, shape
+from billing_plugin.dialects.spideriq import ROUTES
 from billing_plugin.dialects.wire import reply
 from billing_plugin.errors import BillingError, Unauthenticated
 
@@ -60,4 +61,4 @@ class SpiderIQ(Dialect):
         return found
 
 
-spideriq = SpiderIQ("spideriq", __name__, description="Sync billing as SpiderIQ's clients know it.")
+spideriq = SpiderIQ("spideriq", ROUTES, description="Sync billing as SpiderIQ's clients know it.")

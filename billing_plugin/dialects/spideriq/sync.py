@@ -66,7 +66,7 @@ REPORT = shape(
 )
 
 
-@spideriq.route("/sync-billing", methods=["POST"], answers={200: REPORT}, refusals=(404, 429))
+@spideriq.view(answers={200: REPORT}, refusals=(404, 429))
 @spideriq.arguments(SyncQuery(), location="query", unknown=marshmallow.EXCLUDE)
 def sync_billing(query: dict[str, Any]) -> Response:
     """Sync billing now

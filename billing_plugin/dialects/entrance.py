@@ -1,0 +1,97 @@
+"""The entrance of a face: its paths, which cost nothing; whoever enters finds the face itself.
+
+A host that mounts us pays for every import at every start. So the app gets to know the paths of a
+face and a blueprint that passes everything on; views, shapes and operations load when the first
+request comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from importlib import import_module
+from typing import Any
+
+from flask import Blueprint, Flask, Response
+from werkzeug.exceptions import default_exceptions
+from werkzeug.routing import Rule
+
+PACKAGE = "billing_plugin.dialects"
+EXTENSION = "billing"  # the key of app.extensions
+
+
+class Entrance(Blueprint):
+    """A face as the host's app knows it. `routes`: "module.view" of the face -> "METHOD /path"."""
+
+    def __init__(self, name: str, routes: Mapping[str, str]) -> None:
+        super().__init__(name, __name__)
+        self.routes = routes
+        self.before_request(self._admit)
+        self.after_request(self._sign)
+        self.register_error_handler(Exception, self._failed)
+        # Each code by itself: a host's handler for a code beats our handler for every exception.
+        for code in default_exceptions:
+            self.register_error_handler(code, self._failed)
+        for view, route in routes.items():
+            method, path = route.split(" ", 1)
+            endpoint = view.rpartition(".")[2]
+            passed_on = self._passing_on(endpoint)
+            self.add_url_rule(path, endpoint, passed_on, methods=[method], strict_slashes=False)
+
+    @cached_property
+    def face(self) -> Any:
+        """The face itself, with all its views."""
+        package = f"{PACKAGE}.{self.name}"
+        face = getattr(import_module(f"{package}.face"), self.name)  # lazy: at the first request
+        for module in dict.fromkeys(view.partition(".")[0] for view in self.routes):
+            import_module(f"{package}.{module}")  # lazy: likewise
+        return face
+
+    def _admit(self) -> None:
+        self.face.admit()
+
+    def _sign(self, response: Response) -> Response:
+        signed: Response = self.face.sign(response)
+        return signed
+
+    def _failed(self, error: Exception) -> Response:
+        answer: Response = self.face.failed(error)
+        return answer
+
+    def _passing_on(self, endpoint: str) -> Callable[..., Response]:
+        def view(**arguments: Any) -> Response:
+            found: Response = self.face.views[endpoint](**arguments)
+            return found
+
+        return view
+
+
+class _Patient:
+    """Mixed into a host's rule class: URL builders, slow to compile, wait until one is needed."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        made: list[Any] = []
+
+        def build(rule: Rule, **values: Any) -> tuple[str, str]:
+            if not made:
+                made.append(Rule._compile_builder(rule, append_unknown))
+            found: tuple[str, str] = made[0](rule, **values)
+            return found
+
+        return build
+
+
+@contextmanager
+def patient_rules(app: Flask) -> Iterator[None]:
+    """Rules added meanwhile compile their URL builder when `url_for` first asks for it."""
+    original = app.url_rule_class
+    patient: type[Rule] = type("PatientRule", (_Patient, original), {})
+    app.url_rule_class = patient
+    try:
+        yield
+    finally:
+        if original is type(app).url_rule_class:
+            del app.url_rule_class
+        else:
+            app.url_rule_class = original
