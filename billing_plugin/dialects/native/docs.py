@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, request, send_from_directory
 
@@ -34,13 +35,15 @@ _PAGE = """<!doctype html>
 @native.view()
 def openapi_document() -> Response:
     """The OpenAPI 3.1 document of the native face, as mounted here."""
-    written = _document(request.path.removesuffix("/openapi.json"))
+    written = _document(request.path.rstrip("/").removesuffix("/openapi.json"))
     return reply({**written, "servers": [{"url": request.script_root or "/"}]})
 
 
 @native.view()
 def docs_page() -> Response:
-    """The page for people."""
+    """The page for people, at one address: it names its scripts relative to itself."""
+    if request.path.endswith("/"):
+        return Response(status=308, headers={"Location": _here()})
     response = Response(_PAGE, mimetype="text/html")
     response.headers["Content-Security-Policy"] = POLICY
     return response
@@ -52,6 +55,10 @@ def docs_asset(name: str) -> Response:
     response = send_from_directory(STATIC, name)
     response.headers["Cache-Control"] = "public, max-age=86400"
     return response
+
+
+def _here() -> str:
+    return quote(request.script_root + request.path.rstrip("/"))
 
 
 @lru_cache(maxsize=16)  # the face is one in every app; only where it is mounted differs

@@ -79,3 +79,15 @@ def test_nothing_else_is_served(client: FlaskClient, name: str) -> None:
     answer = client.get(f"{DOCS}/{name}")
     assert answer.status_code in (400, 404)
     assert answer.json["success"] is False
+
+
+def test_a_trailing_slash_leads_to_the_page(client: FlaskClient) -> None:
+    """The page names its scripts relative to itself, so it has one address."""
+    answer = client.get(f"{DOCS}/", base_url="http://localhost/app")
+    assert (answer.status_code, answer.location) == (308, f"/app{DOCS}")
+
+
+def test_a_trailing_slash_after_the_document(client: FlaskClient) -> None:
+    there, here = (client.get(f"{NATIVE}/openapi.json{end}").json for end in ("", "/"))
+    assert here == there
+    assert f"{NATIVE}/balance" in here["paths"]
