@@ -7,6 +7,8 @@ requests and tests never see each other's database.
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,10 +29,10 @@ from billing_plugin.errors import ConfigurationError, NotFound, StorageUnavailab
 _at_work: ContextVar[Instance | None] = ContextVar("billing_instance", default=None)
 _WAIT_S = 30
 _SQLITE_PRAGMAS = {
+    "busy_timeout": _WAIT_S * 1000,
     "journal_mode": "wal",
     "synchronous": "full",
     "foreign_keys": 1,
-    "busy_timeout": _WAIT_S * 1000,
 }
 _POOL: dict[str, Any] = {"autoconnect": False, "timeout": _WAIT_S, "max_connections": 64}
 
@@ -186,7 +188,7 @@ def connect_to(url: str) -> peewee.Database:
     """
     if url.startswith("sqlite:///") and ":memory:" not in url and len(url) > len("sqlite:///"):
         return _alone_after_fork(
-            PooledSqliteDatabase(
+            _SqliteFile(
                 url.removeprefix("sqlite:///"),
                 pragmas=_SQLITE_PRAGMAS,
                 lock_type="IMMEDIATE",
@@ -198,6 +200,24 @@ def connect_to(url: str) -> peewee.Database:
         address = "postgresql://" + url.split("://", 1)[1]
         return _alone_after_fork(PooledPostgresqlDatabase(address, prefer_psycopg3=True, **_POOL))
     raise ConfigurationError("A database URL is sqlite:///FILE or postgresql://USER@HOST/NAME.")
+
+
+class _SqliteFile(PooledSqliteDatabase):
+    """A file whose first users wait for each other."""
+
+    def _set_pragmas(self, conn: sqlite3.Connection) -> None:
+        """Tries again while busy: SQLite itself does not wait where two switch a file to WAL."""
+        deadline = time.monotonic() + _WAIT_S
+        while True:
+            try:
+                super()._set_pragmas(conn)
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
 
 def _alone_after_fork(database: peewee.Database) -> peewee.Database:

@@ -16,7 +16,7 @@ from billing_plugin.models.base import execute, fetch_all
 from billing_plugin.money import Money
 from billing_plugin.operations import Submission, Usage
 
-COST = Money.from_cents(9)
+COST = Money.from_cents(17)
 NAIVE_READ = "SELECT posted_nanos FROM billing_account WHERE id = ?"
 NAIVE_WRITE = (
     "WITH moved AS (UPDATE billing_account SET posted_nanos = posted_nanos - ?,"
@@ -100,7 +100,7 @@ def charging_naively(number: int, *, url: str, account_id: str) -> list[str]:
     """The mistake: read, decide, then write. Kept here so that the checker itself is checked."""
     codes = []
     with everything_allowed(url) as actor, actor.instance.active():
-        for turn in range(200):
+        for turn in range(110):
             [(posted,)] = fetch_all(NAIVE_READ, (account_id,))
             time.sleep(0.001)
             codes.append("ok" if posted >= COST.nanos else "insufficient_funds")

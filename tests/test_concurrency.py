@@ -19,7 +19,7 @@ from tests.databases import PostgresServer
 from tests.factories import account_with, billing_on
 
 PROCESSES = 8
-FITTING = 10_000 // 23
+FITTING = 10_000 // 17
 Spread = Callable[..., Counter[str]]
 
 
@@ -72,7 +72,7 @@ def test_the_balance_is_spent_to_the_last_charge(
 ) -> None:
     billing, actor = hot
     account_id = str(actor.account_id)
-    codes = in_processes(crowd.charging, account_id=account_id, times=50)
+    codes = in_processes(crowd.charging, account_id=account_id, times=65)
     assert wrongs(billing, account_id, codes, fitting=FITTING) == []
     assert codes["insufficient_funds"] == codes.total() - FITTING > 0
 
@@ -84,10 +84,10 @@ def test_the_limit_is_spent_to_the_last_charge(
     account_id = str(actor.account_id)
     for window in ("monthly", "total"):
         operations.set_limit(actor, account_id, Money.parse("50"), window=window)
-    codes = in_processes(crowd.charging, account_id=account_id, times=30)
-    assert wrongs(billing, account_id, codes, fitting=5_000 // 23) == []
+    codes = in_processes(crowd.charging, account_id=account_id, times=35)
+    assert wrongs(billing, account_id, codes, fitting=5_000 // 17) == []
     [monthly, total] = operations.list_limits(actor, account_id)
-    assert monthly.spent == total.spent == Money.from_cents(5_000 // 23 * 23)
+    assert monthly.spent == total.spent == Money.from_cents(5_000 // 17 * 17)
 
 
 def test_limits_set_and_removed_meanwhile_lose_no_count(

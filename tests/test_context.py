@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from playhouse.pool import PooledSqliteDatabase
 
 from billing_plugin import Actor, Billing, context, operations
 from billing_plugin.context import (
@@ -210,6 +211,38 @@ def test_sqlite_keeps_what_it_acknowledged(tmp_path: Path) -> None:
         assert fetch_one("PRAGMA busy_timeout") == (30_000,)
         assert context.is_sqlite()
     billing.instance.database.close_all()
+
+
+@pytest.mark.parametrize(
+    ("code", "waits"),
+    [
+        (sqlite3.SQLITE_BUSY, True),
+        (sqlite3.SQLITE_BUSY_RECOVERY, True),
+        (sqlite3.SQLITE_FULL, False),
+    ],
+)
+def test_the_first_users_of_a_file_wait_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, waits: bool
+) -> None:
+    """Where two switch a file to WAL at once, SQLite fails at once, whatever its time to wait."""
+    trouble = sqlite3.OperationalError("not now")
+    trouble.sqlite_errorcode = code
+    left = [trouble, trouble]
+    set_pragmas = PooledSqliteDatabase._set_pragmas
+
+    def troubled(database: PooledSqliteDatabase, conn: sqlite3.Connection) -> None:
+        if left:
+            raise left.pop()
+        set_pragmas(database, conn)
+
+    monkeypatch.setattr(PooledSqliteDatabase, "_set_pragmas", troubled)
+    billing = billing_on(f"sqlite:///{tmp_path / 'new.db'}")
+    if waits:
+        assert operations.create_account(billing.operator(), "A").name == "A"
+        return
+    with pytest.raises(StorageUnavailable):
+        operations.create_account(billing.operator(), "A")
+    assert left == [trouble]
 
 
 def test_the_clock_is_aware() -> None:
