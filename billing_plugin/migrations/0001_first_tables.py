@@ -13,7 +13,8 @@ TABLES = (
         id TEXT PRIMARY KEY,
         name TEXT NOT NULL,
         currency TEXT NOT NULL,
-        posted_nanos BIGINT NOT NULL DEFAULT 0,
+        posted_nanos BIGINT NOT NULL DEFAULT 0
+            CHECK (posted_nanos BETWEEN -9223372036854775807 AND 9223372036854775807),
         held_nanos BIGINT NOT NULL DEFAULT 0 CHECK (held_nanos >= 0),
         floor_nanos BIGINT NOT NULL DEFAULT 0,
         sequence BIGINT NOT NULL DEFAULT 0,

@@ -1,0 +1,88 @@
+"""Idempotency keys as rows of hashes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import peewee
+import pytest
+
+from billing_plugin import Billing
+from billing_plugin.errors import IdempotencyConflict, InvalidRequest
+from billing_plugin.models import idempotency
+from billing_plugin.models.idempotency import Intent, forget_before, intent, remember, replays
+from tests.books import counts
+from tests.factories import START
+
+
+def meant(key: str, content: object = "x", *, account: str = "a", operation: str = "o") -> Intent:
+    return intent(account, operation, key=key, content=content)
+
+
+def test_what_was_done_is_found_again(billing: Billing) -> None:
+    many = [meant(str(number)) for number in range(1_201)]
+    with billing.instance.active():
+        assert replays(many) == {}
+        remember([(one, f"use_{number}") for number, one in enumerate(many)], START)
+        found = replays([*many, meant("new")])
+        assert replays([]) == {}
+    assert found == {one.digest: f"use_{number}" for number, one in enumerate(many)}
+
+
+@pytest.mark.parametrize("where", [0, 600, 1_200])
+def test_other_content_is_a_conflict_wherever_it_stands(billing: Billing, where: int) -> None:
+    many = [meant(str(number)) for number in range(1_201)]
+    with billing.instance.active():
+        remember([(many[where], "r")], START)
+        changed = [*many]
+        changed[where] = meant(str(where), "y")
+        with pytest.raises(IdempotencyConflict):
+            replays(changed)
+
+
+def test_one_key_with_two_contents_is_a_conflict_before_it_is_stored(billing: Billing) -> None:
+    with billing.instance.active():
+        assert replays([meant("k"), meant("k")]) == {}
+        with pytest.raises(IdempotencyConflict):
+            replays([meant("k"), meant("k", "y")])
+
+
+def test_accounts_and_operations_have_keys_of_their_own() -> None:
+    digests = {
+        meant("k").digest,
+        meant("k", account="b").digest,
+        meant("k", operation="p").digest,
+        meant("K").digest,
+        meant("o\u00a0k".replace("\u00a0", "-"), account="a").digest,
+    }
+    assert len(digests) == 5
+    assert all(len(digest) == 32 for digest in digests)
+
+
+def test_the_order_of_content_does_not_matter() -> None:
+    assert meant("k", {"a": 1, "b": 2}) == meant("k", {"b": 2, "a": 1})
+    assert meant("k", {"a": 1}).content != meant("k", {"a": "1"}).content
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", "\0", "\ud800", "\u202e"])
+def test_malformed_keys_are_refused(key: str) -> None:
+    with pytest.raises(InvalidRequest):
+        meant(key)
+    assert meant("x" * idempotency.MAX_KEY_LENGTH)
+
+
+def test_a_key_is_remembered_once(billing: Billing) -> None:
+    with billing.instance.active():
+        remember([(meant("k"), "first")], START)
+        with pytest.raises(peewee.IntegrityError):
+            remember([(meant("k"), "second")], START)
+
+
+def test_keys_are_forgotten_after_their_life(billing: Billing) -> None:
+    with billing.instance.active():
+        for days in range(3):
+            remember([(meant(str(days)), "r")], START + timedelta(days=days))
+        forget_before(START + timedelta(days=1))
+        assert replays([meant("0")]) == {}
+        assert len(replays([meant("1"), meant("2")])) == 2
+    assert counts(billing)["idempotency_key"] == 2
