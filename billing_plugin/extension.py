@@ -18,7 +18,7 @@ from billing_plugin import providers
 from billing_plugin.config import PREFIX, Settings
 from billing_plugin.context import Actor, Instance, connect_to, utc_now
 from billing_plugin.dialects import conduit, native, spideriq
-from billing_plugin.dialects.entrance import EXTENSION, Entrance, patient_rules
+from billing_plugin.dialects.entrance import EXTENSION, Entrance, attend, patient_rules
 from billing_plugin.errors import ConfigurationError, NotSupported
 
 FACES: tuple[tuple[Entrance, str], ...] = (
@@ -135,6 +135,7 @@ class Mount(Blueprint):
         super().__init__(billing.name, __name__)
         self._billing = billing
         self._nested = False
+        attend(self)
 
     def register(self, app: Flask, options: dict[str, Any]) -> None:
         """Mounts the faces on the app; refuses a path that is served already."""

@@ -13,7 +13,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.exceptions import default_exceptions
 from werkzeug.routing import Rule
 
@@ -27,12 +27,6 @@ class Entrance(Blueprint):
     def __init__(self, name: str, routes: Mapping[str, str]) -> None:
         super().__init__(name, __name__)
         self.routes = routes
-        self.before_request(self._admit)
-        self.after_request(self._sign)
-        self.register_error_handler(Exception, self._failed)
-        # Each code by itself: a host's handler for a code beats our handler for every exception.
-        for code in default_exceptions:
-            self.register_error_handler(code, self._failed)
         for view, route in routes.items():
             method, path = route.split(" ", 1)
             endpoint = view.rpartition(".")[2]
@@ -48,23 +42,41 @@ class Entrance(Blueprint):
             import_module(f"{package}.{module}")  # lazy: likewise
         return face
 
-    def _admit(self) -> None:
-        self.face.admit()
-
-    def _sign(self, response: Response) -> Response:
-        signed: Response = self.face.sign(response)
-        return signed
-
-    def _failed(self, error: Exception) -> Response:
-        answer: Response = self.face.failed(error)
-        return answer
-
     def _passing_on(self, endpoint: str) -> Callable[..., Response]:
         def view(**arguments: Any) -> Response:
             found: Response = self.face.views[endpoint](**arguments)
             return found
 
         return view
+
+
+def attend(root: Blueprint) -> None:
+    """Has the faces nested in `root` admit callers, sign answers and answer their own errors."""
+    root.before_request(_admit)
+    root.after_request(_sign)
+    root.register_error_handler(Exception, _failed)
+    # Each code by itself: a host's handler for a code beats our handler for every exception.
+    for code in default_exceptions:
+        root.register_error_handler(code, _failed)
+
+
+def _admit() -> None:
+    _entered().face.admit()
+
+
+def _sign(response: Response) -> Response:
+    signed: Response = _entered().face.sign(response)
+    return signed
+
+
+def _failed(error: Exception) -> Response:
+    answer: Response = _entered().face.failed(error)
+    return answer
+
+
+def _entered() -> Entrance:
+    passed = (current_app.blueprints[name] for name in request.blueprints)
+    return next(blueprint for blueprint in passed if isinstance(blueprint, Entrance))
 
 
 class _Patient:
