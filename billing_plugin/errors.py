@@ -6,6 +6,7 @@ they are logged and never shown. `extra` holds facts that are shown beside the m
 
 from __future__ import annotations
 
+from traceback import extract_tb
 from typing import Any, ClassVar
 
 
@@ -177,3 +178,13 @@ class ConfigurationError(BillingError):
 
 class InternalError(BillingError):
     """A bug: logged with its cause, shown as one neutral sentence."""
+
+
+def place_of(error: BaseException) -> str:
+    """The type of an exception and where it was raised, without a word of what it says.
+
+    For logs: a trace would carry SQL, URLs and secrets of whatever failed.
+    """
+    frames = extract_tb(error.__traceback__)[-3:]
+    where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
+    return f"{type(error).__name__} in {where or 'nowhere'}"

@@ -21,6 +21,7 @@ TOTAL, DAILY, WEEKLY, MONTHLY = "total", "daily", "weekly", "monthly"
 NAMED_WINDOWS = (TOTAL, DAILY, WEEKLY, MONTHLY)
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 END = datetime(9999, 1, 1, tzinfo=UTC)  # so that no window overruns the calendar of Python
+LAST_YEAR = 9998
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _DAY_S = 86_400
@@ -108,6 +109,21 @@ def days(first: date, last: date, zone: str = "UTC") -> Period:
     if not BEGINNING.date() <= first <= last < END.date():
         raise InvalidRequest("The days are out of range or out of order.")
     return Period(start_of_day(first, place), start_of_day(last + _DAY, place))
+
+
+def days_between(first: str | None, last: str | None) -> Period | None:
+    """The whole UTC days from `first` to `last` (YYYY-MM-DD), both included; None for neither.
+
+    Raises InvalidRequest for one alone, for days that are none, and for an end before the start.
+    """
+    if first is None and last is None:
+        return None
+    if first is None or last is None:
+        raise InvalidRequest("The first and the last day come together.")
+    start, end = parse_day(first), parse_day(last)
+    if end < start or end.year > LAST_YEAR or start.year < BEGINNING.year:
+        raise InvalidRequest("The last day is not before the first, and both are sensible days.")
+    return days(start, end)
 
 
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:

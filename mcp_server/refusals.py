@@ -7,14 +7,19 @@ and the log names an unexpected exception by its type and place only.
 from __future__ import annotations
 
 import logging
-from traceback import extract_tb
 from typing import Any
 
 from mcp import types
 from mcp.server.mcpserver.exceptions import UnexpectedToolError
 from pydantic import TypeAdapter, ValidationError
 
-from billing_plugin.errors import BillingError, InternalError, InvalidRequest, NotFound
+from billing_plugin.errors import (
+    BillingError,
+    InternalError,
+    InvalidRequest,
+    NotFound,
+    place_of,
+)
 
 log = logging.getLogger(__name__)
 _JSON = TypeAdapter(dict[str, Any])
@@ -52,13 +57,6 @@ def refused(tool: str, error: BaseException) -> types.CallToolResult:
 def plain(text: str) -> str:
     """A name from outside, short and without invisible or control characters."""
     return "".join(letter for letter in text if letter.isprintable())[:_LONGEST_NAME]
-
-
-def place_of(error: BaseException) -> str:
-    """The type of an exception and where it was raised, without anything it says."""
-    frames = extract_tb(error.__traceback__)
-    where = f"{frames[-1].name}:{frames[-1].lineno}" if frames else "nowhere"
-    return f"{type(error).__name__} in {where}"
 
 
 def _found(tool: str, error: BaseException) -> BillingError:

@@ -22,9 +22,9 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from billing_plugin import Billing, __version__
-from billing_plugin.errors import StorageUnavailable
+from billing_plugin.errors import StorageUnavailable, place_of
 from mcp_server.identity import BearerKeys, Identity
-from mcp_server.refusals import place_of, refused
+from mcp_server.refusals import refused
 from mcp_server.tools import TOOLS
 
 NAME = "billing"

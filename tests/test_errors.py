@@ -50,3 +50,15 @@ def test_details_are_never_in_the_message(kind: type[BillingError]) -> None:
     assert (error.code, error.details, error.extra) == ("special", "sk_secret", {"line": 3})
     assert kind("Plain.").code == kind.default_code
     assert kind("Plain.").extra == {}
+
+
+def test_the_place_of_a_bug_says_where_and_not_what() -> None:
+    def bug() -> None:
+        raise ValueError("sk_secret")
+
+    with pytest.raises(ValueError, match="sk_secret") as caught:
+        bug()
+    said = errors.place_of(caught.value)
+    assert said.startswith("ValueError in bug:")
+    assert "sk_secret" not in said
+    assert errors.place_of(ValueError("never raised")) == "ValueError in nowhere"

@@ -235,7 +235,7 @@ class Dialect(Blueprint):
         return response
 
     def _bug(self, error: Exception) -> Response:
-        log.error("%s failed: %s", request_id(), type(error).__name__, exc_info=error)
+        log.error("%s failed: %s", request_id(), errors.place_of(error))
         return self.answer(InternalError("Something went wrong on our side."))
 
 

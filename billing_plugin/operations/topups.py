@@ -76,7 +76,9 @@ def _intended(
     with write_transaction():
         book = open_book(actor, account_id)
         Money.zero(book.currency) + amount  # refuses another currency than the account's
-        intent = idempotency.intent(account_id, "top_up", key=key, content=content) if key else None
+        intent = None
+        if key is not None:
+            intent = idempotency.intent(account_id, "top_up", key=key, content=content)
         done = idempotency.replays([intent]) if intent else {}
         if intent and intent.digest in done:
             return topups.get(account_id, done[intent.digest]), False

@@ -325,3 +325,8 @@ class _DiedError(Exception):
 
 def _die(*_args: object) -> Any:
     raise _DiedError
+
+
+def test_an_empty_key_is_refused_and_not_taken_for_none(actor: Actor) -> None:
+    with pytest.raises(errors.InvalidRequest, match="idempotency key"):
+        operations.top_up(actor, str(actor.account_id), Money.parse("5"), idempotency_key="")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from typing import Any
 
 import marshmallow
@@ -14,10 +13,9 @@ from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, native, ok
 from billing_plugin.dialects.native.shapes import DAY, MONEY, money
 from billing_plugin.dialects.openapi import TEXT, TIME, WHOLE, many, shape
-from billing_plugin.errors import InvalidRequest
 from billing_plugin.money import split_cents
 from billing_plugin.operations.reports import SpendReport
-from billing_plugin.periods import Period, days, parse_day
+from billing_plugin.periods import days_between
 
 
 class SpendQuery(Strict):
@@ -55,20 +53,9 @@ SPEND = shape(
 @native.arguments(SpendQuery(), location="query", unknown=marshmallow.RAISE)
 def report_spend(query: dict[str, Any]) -> Response:
     """Report spend"""
-    period = _period(query["first"], query["to"])
+    period = days_between(query["first"], query["to"])
     report = operations.report_spend(actor(), account_id(), period, group_by=query["groupBy"])
     return ok(_shape(report))
-
-
-def _period(first: str | None, last: str | None) -> Period | None:
-    if first is None and last is None:
-        return None
-    if first is None or last is None:
-        raise InvalidRequest("from and to come together.")
-    start, end = parse_day(first), parse_day(last)
-    if end < start or end >= date.max - timedelta(days=1) or start.year < 1970:
-        raise InvalidRequest("to is not before from, and both are sensible days.")
-    return days(start, end)
 
 
 def _shape(report: SpendReport) -> dict[str, Any]:
