@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.factories import SECRET_KEY
 
 ROOT = Path(__file__).parent.parent.parent
-WITHIN_S = 30
+WITHIN_S = 60
 
 
 def environment(database_url: str, redis_url: str = "", **more: str) -> dict[str, str]:

@@ -262,7 +262,7 @@ def test_an_idle_worker_stops_at_once(env: dict[str, str], tmp_path: Path) -> No
     with worker(env, said) as process:
         until(lambda: "Listening on" in said.read_text())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(15) == 0
 
 
 def test_a_redis_that_is_none_is_named_without_its_password(tmp_path: Path) -> None:
