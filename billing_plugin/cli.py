@@ -275,6 +275,7 @@ def _billing(database: str | None) -> Billing:
     script = context.find_object(ScriptInfo)
     if script is None:
         billing = _own(database, {})
+        billing.configure({})  # now, so that a wrong setting is said once
         context.call_on_close(billing.close)
         return billing
     mounted: dict[str, Billing] = script.load_app().extensions.get("billing", {})

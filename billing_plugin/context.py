@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import peewee
@@ -197,6 +198,7 @@ def connect_to(url: str) -> peewee.Database:
             )
         )
     if url.startswith(("postgresql://", "postgres://")):
+        require("psycopg", extra="postgres")
         address = "postgresql://" + url.split("://", 1)[1]
         return _alone_after_fork(PooledPostgresqlDatabase(address, prefer_psycopg3=True, **_POOL))
     raise ConfigurationError("A database URL is sqlite:///FILE or postgresql://USER@HOST/NAME.")
@@ -218,6 +220,12 @@ class _SqliteFile(PooledSqliteDatabase):
                 time.sleep(0.01)
             else:
                 return
+
+
+def require(module: str, *, extra: str) -> None:
+    """Raises ConfigurationError, naming the extra to install, where the module is missing."""
+    if find_spec(module) is None:
+        raise ConfigurationError(f"This needs {module}: install flask-billing-plugin[{extra}].")
 
 
 def _alone_after_fork(database: peewee.Database) -> peewee.Database:

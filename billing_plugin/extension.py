@@ -16,7 +16,7 @@ from werkzeug.routing import Rule
 
 from billing_plugin import providers
 from billing_plugin.config import PREFIX, Settings
-from billing_plugin.context import Actor, Instance, connect_to, utc_now
+from billing_plugin.context import Actor, Instance, connect_to, require, utc_now
 from billing_plugin.dialects import conduit, native, spideriq
 from billing_plugin.dialects.entrance import EXTENSION, Entrance, attend, patient_rules
 from billing_plugin.errors import ConfigurationError, NotSupported
@@ -112,6 +112,8 @@ class Billing:
 
     def _build(self, config: Mapping[str, Any]) -> Instance:
         settings = Settings.load(config, self._given)
+        if settings.redis_url:
+            require("rq", extra="redis")
         database = self._database or settings.database_url
         instance = Instance(
             database=connect_to(database) if isinstance(database, str) else database,

@@ -18,8 +18,14 @@ from typing import Any
 from billing_plugin import Billing
 from billing_plugin.config import Settings
 from billing_plugin.errors import BillingError, ConfigurationError, Unauthenticated
-from mcp_server.identity import OneKey
-from mcp_server.server import asgi_app, build
+
+try:
+    from mcp_server.identity import OneKey
+    from mcp_server.server import asgi_app, build
+except ModuleNotFoundError as error:
+    if error.name not in ("mcp", "anyio", "pydantic", "starlette"):
+        raise
+    raise SystemExit("mcp_server: install the extra `mcp`.") from error
 
 API_KEY = "BILLING_API_KEY"
 DEFAULT_PORT = 8765

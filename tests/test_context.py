@@ -21,6 +21,7 @@ from billing_plugin.context import (
     current,
     now,
     refuse_in_transaction,
+    require,
     utc_now,
     write_transaction,
 )
@@ -249,3 +250,9 @@ def test_the_clock_is_aware() -> None:
     before = datetime.now(UTC)
     assert before <= utc_now() <= datetime.now(UTC)
     assert utc_now().tzinfo is UTC
+
+
+def test_a_missing_extra_is_named() -> None:
+    require("json", extra="any")
+    with pytest.raises(ConfigurationError, match=r"install flask-billing-plugin\[postgres\]"):
+        require("no_such_module", extra="postgres")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from billing_plugin import Billing, Money, operations
+from billing_plugin.context import require
 from billing_plugin.demo import parts, tour
 from billing_plugin.demo.host import create_app
 from billing_plugin.errors import BillingError
@@ -38,6 +39,7 @@ class Scene:
 def run(*, check: bool, port: int) -> int:
     """Runs the demonstration until interrupted, or takes the tour; returns the exit code."""
     try:
+        require("mcp", extra="demo")
         with _scene(port) as scene:
             return tour.take(scene) if check else _show(scene)
     except BillingError as error:
