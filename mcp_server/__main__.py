@@ -7,6 +7,7 @@ belongs to the protocol; everything said to people goes to standard error.
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import signal
@@ -89,6 +90,9 @@ def _opened(database: str | None) -> Iterator[Billing]:
 def _serve_stdio(options: argparse.Namespace, token: str) -> int:
     if not token:
         raise Unauthenticated(f"{API_KEY} is not set; it says whose account to serve.")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # While it serves, the SDK turns stray prints aside; none may wait and come out afterwards.
+        sys.stdout.reconfigure(line_buffering=True)
     with _opened(options.database) as billing:
         identity = OneKey(billing.instance, token)
         identity.actor()
