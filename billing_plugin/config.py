@@ -40,7 +40,6 @@ class Settings(NamedTuple):
     queue_name: str = "billing"
     max_batch: int = 1_000  # usage records in one request
     max_body_bytes: int = 1_048_576
-    idempotency_days: int = 30
 
     def __repr__(self) -> str:
         """Without what may hold a password."""

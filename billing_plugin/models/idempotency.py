@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from billing_plugin.errors import IdempotencyConflict, InvalidRequest
-from billing_plugin.models.base import dump, execute, execute_many, fetch_all, places
+from billing_plugin.models.base import dump, execute_many, fetch_all, places
 
 MAX_KEY_LENGTH = 255
 _FIND = "SELECT digest, content, result_id FROM billing_idempotency_key"
@@ -56,11 +56,6 @@ def remember(done: Iterable[tuple[Intent, str]], at: datetime) -> None:
         " VALUES (?, ?, ?, ?)",
         [(intent.digest, intent.content, result_id, at) for intent, result_id in done],
     )
-
-
-def forget_before(at: datetime) -> None:
-    """Drops keys older than their stated life."""
-    execute("DELETE FROM billing_idempotency_key WHERE created_at < ?", (at,))
 
 
 def _contents(intents: Iterable[Intent]) -> dict[str, str]:

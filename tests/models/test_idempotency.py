@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import peewee
 import pytest
 
 from billing_plugin import Billing
 from billing_plugin.errors import IdempotencyConflict, InvalidRequest
 from billing_plugin.models import idempotency
-from billing_plugin.models.idempotency import Intent, forget_before, intent, remember, replays
-from tests.books import counts
+from billing_plugin.models.idempotency import Intent, intent, remember, replays
 from tests.factories import START
 
 
@@ -76,13 +73,3 @@ def test_a_key_is_remembered_once(billing: Billing) -> None:
         remember([(meant("k"), "first")], START)
         with pytest.raises(peewee.IntegrityError):
             remember([(meant("k"), "second")], START)
-
-
-def test_keys_are_forgotten_after_their_life(billing: Billing) -> None:
-    with billing.instance.active():
-        for days in range(3):
-            remember([(meant(str(days)), "r")], START + timedelta(days=days))
-        forget_before(START + timedelta(days=1))
-        assert replays([meant("0")]) == {}
-        assert len(replays([meant("1"), meant("2")])) == 2
-    assert counts(billing)["idempotency_key"] == 2
