@@ -76,7 +76,7 @@ def serve(database: str | None, redis: str | None, *, host: str, port: int) -> N
     """
     from waitress.server import create_server
 
-    billing = _own(database, {"redis_url": redis} if redis is not None else {}, fake=True)
+    billing = Billing.from_environment(database, **_serving(redis))
     app = Flask("billing")
     billing.init_app(app)
     server: Any = create_server(app, host=host, port=port, threads=8)
@@ -274,7 +274,7 @@ def _billing(database: str | None) -> Billing:
     context = click.get_current_context()
     script = context.find_object(ScriptInfo)
     if script is None:
-        billing = _own(database, {})
+        billing = Billing.from_environment(database)
         billing.configure({})  # now, so that a wrong setting is said once
         context.call_on_close(billing.close)
         return billing
@@ -284,11 +284,10 @@ def _billing(database: str | None) -> Billing:
     return next(iter(mounted.values()))
 
 
-def _own(database: str | None, more: dict[str, str], *, fake: bool = False) -> Billing:
-    settings: dict[str, Any] = {**Settings.from_environment(), **more}
-    if fake and not settings.get("processor"):
-        settings["processor"] = "fake"
-    return Billing(database, **settings)
+def _serving(redis: str | None) -> dict[str, str]:
+    """What `serve` sets by itself: the queue it was told of; a processor where none is named."""
+    processor = Settings.from_environment().get("processor") or "fake"
+    return {"processor": processor} | ({} if redis is None else {"redis_url": redis})
 
 
 def _operator(database: str | None) -> Actor:

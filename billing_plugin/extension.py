@@ -63,6 +63,14 @@ class Billing:
         self._blueprint: Blueprint | None = None
         Settings.load(self._given)
 
+    @classmethod
+    def from_environment(cls, database: str | None = None, **options: Any) -> Billing:
+        """A system made from the BILLING_ variables; what is given here wins over them.
+
+        Raises ConfigurationError for an unknown variable or a malformed value.
+        """
+        return cls(database, **{**Settings.from_environment(), **options})
+
     @property
     def instance(self) -> Instance:
         """The instance at work behind this mount; made from given settings where not mounted."""

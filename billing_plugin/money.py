@@ -16,6 +16,7 @@ from billing_plugin.errors import InvalidRequest
 
 NANOS_PER_UNIT = 10**9
 MAX_NANOS = 2**63 - 1
+MAX_CENTS = MAX_NANOS // 10**7  # of a currency with hundredths, as most have
 DEFAULT_EXPONENT = 2
 # ISO 4217: currencies whose smallest unit is not one hundredth.
 EXPONENTS = {

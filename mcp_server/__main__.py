@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from billing_plugin import Billing
-from billing_plugin.config import Settings
 from billing_plugin.errors import BillingError, ConfigurationError, Unauthenticated
 
 try:
@@ -76,8 +75,7 @@ def _log_to_stderr() -> None:
 
 @contextmanager
 def _opened(database: str | None) -> Iterator[Billing]:
-    settings: dict[str, Any] = dict(Settings.from_environment())
-    billing = Billing(database, **settings)
+    billing = Billing.from_environment(database)
     pool: Any = billing.instance.database
     try:
         with billing.instance.active():

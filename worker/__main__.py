@@ -24,7 +24,7 @@ from worker.schedule import TICK_S, tick
 try:
     from worker.listening import listen
 except ImportError:  # rq and redis are an optional extra
-    listen = None  # type: ignore[assignment]
+    listen = None  # type: ignore[assignment]  # said plainly in run()
 
 EXIT_SETTINGS = 6
 PRELOADED = (vault,)  # loaded before the first fork, together with the providers
@@ -97,7 +97,9 @@ def _billing(said: argparse.Namespace) -> Billing:
     if said.billing:
         return _of_host(said.billing)
     given = {"database_url": said.database, "redis_url": said.redis}
-    return jobs.own_billing(**{key: value for key, value in given.items() if value is not None})
+    return Billing.from_environment(
+        **{key: value for key, value in given.items() if value is not None}
+    )
 
 
 def _of_host(place: str) -> Billing:

@@ -7,10 +7,8 @@ work), otherwise to the one that this worker process was started for.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from billing_plugin import Actor, Billing, operations
-from billing_plugin.config import Settings
 from billing_plugin.context import Instance, current
 from billing_plugin.errors import ConfigurationError
 
@@ -26,14 +24,6 @@ def run_sync_job(job_id: str) -> bool:
 def serve(billing: Billing) -> None:
     """Makes this process the worker of that billing system."""
     _serving[:] = [billing]
-
-
-def own_billing(**options: Any) -> Billing:
-    """A billing system made from the BILLING_ environment; the options win over it.
-
-    Raises ConfigurationError for an unknown variable or a malformed value.
-    """
-    return Billing(**{**Settings.from_environment(), **options})
 
 
 def _operator() -> Actor:
@@ -53,4 +43,4 @@ def _served() -> Billing:
 
 @cache
 def _from_environment() -> Billing:
-    return own_billing()
+    return Billing.from_environment()

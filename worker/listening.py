@@ -119,7 +119,7 @@ class OurWorker(Worker):
         if self._ticking:
             self._stop_requested = True
         else:
-            super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+            super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ types it not
 
     def fork_work_horse(self, job: Job, queue: Queue) -> None:
         """Forks without an open database connection."""

@@ -26,8 +26,9 @@ from billing_plugin import errors, ids, operations
 from billing_plugin.context import Actor, Instance
 from billing_plugin.dialects.entrance import EXTENSION
 from billing_plugin.dialects.openapi import Shape, answer
-from billing_plugin.dialects.wire import camel, parse_json, storable
+from billing_plugin.dialects.wire import camel, parse_json
 from billing_plugin.errors import BillingError, InternalError, InvalidRequest, Unauthenticated
+from billing_plugin.operations.catalogue import storable
 
 MAX_COMPLAINTS = 20
 MAX_NAME = 100
@@ -101,7 +102,7 @@ class Dialect(Blueprint):
 
     def write_error(self, error: BillingError) -> Response:
         """The error in the face's own shape."""
-        raise NotImplementedError
+        raise NotImplementedError  # every face has a shape of its own; none is a default
 
     def token(self) -> str:
         """The caller's key as the request carries it, or an empty text."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,11 +11,10 @@ from flask import Response
 
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.money import Money
+from billing_plugin.operations.catalogue import storable
 from billing_plugin.periods import aware
 
 MAX_DEPTH = 32
-# No database keeps NUL as text, and half a surrogate pair cannot be written as UTF-8.
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def reply(document: Any, status: int = 200) -> Response:
@@ -51,13 +49,6 @@ def parse_json(body: bytes) -> Any:
         raise InvalidRequest("The body is not valid JSON.", code="malformed_json") from error
     _check(document, MAX_DEPTH)
     return document
-
-
-def storable(text: str) -> str:
-    """The text itself. Raises InvalidRequest for NUL and half surrogate pairs."""
-    if _UNSTORABLE.search(text):
-        raise InvalidRequest("Text must not hold NUL or half a surrogate pair.")
-    return text
 
 
 def iso_millis(at: datetime) -> str:

@@ -29,6 +29,7 @@ class Policy:
 
 
 CATALOGUE: dict[str, Policy] = {}
+UNSTORABLE = "Text must not hold NUL or half a surrogate pair."
 OPERATOR_SCOPES = frozenset({"accounts:write", "adjustments:write", "keys:write", "jobs:run"})
 
 
@@ -63,14 +64,14 @@ def operation(
 
 
 def storable(text: str) -> str:
-    """The text itself. Raises InvalidRequest for NUL and broken Unicode: not every database has
-    them."""
+    """The text itself. Raises InvalidRequest for NUL, which no PostgreSQL keeps, and for half a
+    surrogate pair, which cannot be written as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidRequest("A text holds a character that cannot be stored.") from error
+        raise InvalidRequest(UNSTORABLE) from error
     if "\0" in text:
-        raise InvalidRequest("A text holds a character that cannot be stored.")
+        raise InvalidRequest(UNSTORABLE)
     return text
 
 

@@ -14,10 +14,9 @@ from mcp import types
 from mcp.server.mcpserver.tools import Tool
 from pydantic import Field
 
-from billing_plugin.money import MAX_NANOS
+from billing_plugin.money import MAX_CENTS
 from billing_plugin.operations import CATALOGUE
 
-MAX_CENTS = MAX_NANOS // 10**7
 NOISE = {"title"}
 # Some clients check a refusal's structured content against the output schema too.
 REFUSAL = {"required": ["code", "message", "retryable"]}

@@ -102,7 +102,7 @@ def test_without_one_the_environment_names_it(
 def test_options_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BILLING_QUEUE_NAME", "theirs")
     monkeypatch.setenv("BILLING_CURRENCY", "EUR")
-    settings = jobs.own_billing(queue_name="ours").instance.settings
+    settings = Billing.from_environment(queue_name="ours").instance.settings
     assert (settings.queue_name, settings.currency) == ("ours", "EUR")
 
 

@@ -14,9 +14,8 @@ from marshmallow import ValidationError, fields, validate
 from billing_plugin.dialects.native.face import Strict
 from billing_plugin.dialects.openapi import TEXT, WHOLE, Shape, shape
 from billing_plugin.errors import InvalidRequest
-from billing_plugin.money import MAX_NANOS, Money
+from billing_plugin.money import MAX_CENTS, Money
 
-MAX_CENTS = MAX_NANOS // 10**7
 COUNT = validate.Range(min=0, max=10**12)
 CENTS = validate.Range(min=0, max=MAX_CENTS)
 MONEY = shape(

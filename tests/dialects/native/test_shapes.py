@@ -14,7 +14,6 @@ from billing_plugin import Money
 from billing_plugin.dialects.native.shapes import (
     DAY,
     DECIMAL,
-    MAX_CENTS,
     MONEY,
     AmountBody,
     Metadata,
@@ -24,6 +23,7 @@ from billing_plugin.dialects.native.shapes import (
     money,
 )
 from billing_plugin.errors import InvalidRequest
+from billing_plugin.money import MAX_CENTS
 from tests.dialects.faces import fits
 
 
