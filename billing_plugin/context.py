@@ -68,6 +68,7 @@ class Instance:
         self.open_vault = open_vault
         self.clock = clock
         self.prepare = prepare
+        self.kept: dict[str, Any] = {}  # what may be read again at any time, by name
 
     @contextmanager
     def active(self) -> Iterator[Instance]:
@@ -94,10 +95,22 @@ class Instance:
                 raise
 
 
+class Signature(NamedTuple):
+    """Who wrote a row: in a word (key, host, operator, system), by which key, in which request."""
+
+    actor: str
+    key_id: str | None = None
+    request_id: str | None = None
+
+
+BY_ITSELF = Signature("system")  # what the rules demand and nobody asked for
+
+
 class Actor(NamedTuple):
     """Who asks: an account's key, or (without account) an operator of the whole instance.
 
-    `scopes` are the words an operation may demand; "*" stands for all of them.
+    `scopes` are the words an operation may demand; "*" stands for all of them. `agent` is the name
+    of the program that the key was given to.
     """
 
     instance: Instance
@@ -106,6 +119,14 @@ class Actor(NamedTuple):
     key_id: str | None = None
     currency: str | None = None  # of the account
     request_id: str | None = None
+    agent: str | None = None
+
+    @property
+    def signature(self) -> Signature:
+        """By which its rows are signed."""
+        if self.key_id:
+            return Signature("key", self.key_id, self.request_id)
+        return Signature("host" if self.account_id else "operator", None, self.request_id)
 
     def __repr__(self) -> str:
         """Without the instance, whose settings may hold a password."""
@@ -147,6 +168,11 @@ def current() -> Instance:
     if instance is None:
         raise ConfigurationError("No billing instance is at work here.")
     return instance
+
+
+def has_own_clock() -> bool:
+    """Whether the instance at work was given a clock, as tests do; else the database's counts."""
+    return current().clock is not utc_now
 
 
 def now() -> datetime:

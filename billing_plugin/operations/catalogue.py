@@ -32,6 +32,9 @@ CATALOGUE: dict[str, Policy] = {}
 UNSTORABLE = "Text must not hold NUL or half a surrogate pair."
 OPERATOR_SCOPES = frozenset({"accounts:write", "adjustments:write", "keys:write", "jobs:run"})
 
+# Deciding what a program may spend is for people: no key that is an agent's holds these.
+HUMAN_SCOPES = frozenset({"limits:approve"})
+
 
 def operation(
     *, scope: str, effect: Effect

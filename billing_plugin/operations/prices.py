@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from billing_plugin.context import Actor, current, now
 from billing_plugin.errors import InvalidRequest, NotSupported, UnpricedModel
+from billing_plugin.models.base import dump
 from billing_plugin.models.usage import Usage
 from billing_plugin.money import Money, exact_decimals
 from billing_plugin.operations.catalogue import operation
@@ -20,7 +20,8 @@ class Rated:
     provider: str
     model: str
     cost: Money
-    price: dict[str, Any]
+    price: str
+    flagged: bool = False
 
 
 @operation(scope="balance:read", effect="reads")
@@ -33,7 +34,7 @@ def estimate_cost(actor: Actor, account_id: str, usage: Usage) -> Rated:
     return rate(usage, now())
 
 
-def rate(usage: Usage, at: datetime) -> Rated:
+def rate(usage: Usage, at: datetime, account_id: str | None = None) -> Rated:
     """The cost of a use at an instant: the caller's own if stated, else the price list's.
 
     The exact product is rounded once, half-even, to nanos. Raises UnpricedModel, NotSupported.
@@ -51,10 +52,10 @@ def rate(usage: Usage, at: datetime) -> Rated:
     if cost.nanos < 0:
         raise UnpricedModel("The price list has no price that can be charged.")
     price = {"source": quote.source, "exact": quote.exact, **quote.facts}
-    return Rated(quote.provider, usage.model, cost, price)
+    return Rated(quote.provider, usage.model, cost, dump(price))
 
 
 def _stated(usage: Usage, cost: Money) -> Rated:
     if cost.nanos < 0:
         raise InvalidRequest("A cost is not negative.")
-    return Rated(usage.provider or "unknown", usage.model, cost, {"source": "caller"})
+    return Rated(usage.provider or "unknown", usage.model, cost, '{"source":"caller"}')
