@@ -250,16 +250,21 @@ def seal_of(previous: str, row: Row) -> str:
     What is known before the account is locked comes first, by a hash of its own, so that a
     database can finish the seal.
     """
-    said, balance, sequence, told, effective_at, recorded_at = (
-        (*row[:6], *row[8:13]), row[6], row[7], row[13], row[14], row[15],
-    )  # fmt: skip
-    text = f"{previous}\n{sequence}\n{balance}\n{effective_at}\n{recorded_at}\n"
-    return hashlib.sha256((text + digest_of(said, told)).encode()).hexdigest()
+    digest = digest_of((*row[:6], *row[8:13]), row[13])
+    return seal_with(previous, (row[7], row[6], row[14], row[15]), digest)
+
+
+def seal_with(previous: str, state: Row, digest: str) -> str:
+    """The seal from its parts; `state` is sequence, balance and the two times as stored."""
+    sequence, balance, effective_at, recorded_at = state
+    text = f"{previous}\n{sequence}\n{balance}\n{effective_at}\n{recorded_at}\n{digest}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest_of(said: Row, metadata: str) -> str:
-    """The hash of the columns of an entry that do not depend on the account's state."""
-    return hashlib.sha256(dump([*said, metadata]).encode()).hexdigest()
+    """The hash of the columns of an entry that do not depend on the account's state: of the
+    Python literal of their tuple, in ASCII."""
+    return hashlib.sha256(ascii((*said, metadata)).encode()).hexdigest()
 
 
 def get(account_id: str, entry_id: str) -> LedgerEntry:
@@ -302,7 +307,7 @@ def rows_of(account_id: str, *, after: int = 0, size: int = 1000) -> Iterator[Ro
     """Every entry of the account in order, as it is stored, page by page."""
     while True:
         found = execute(
-            f"SELECT {COLUMNS} FROM {TABLE} WHERE account_id = ? AND sequence > ?"  # noqa: S608 (our own words)
+            f"SELECT {COLUMNS} FROM {TABLE} WHERE account_id = ? AND sequence > ?"
             " ORDER BY sequence LIMIT ?",
             (account_id, after, size),
         ).fetchall()

@@ -69,6 +69,8 @@ def operation(
 def storable(text: str) -> str:
     """The text itself. Raises InvalidRequest for NUL, which no PostgreSQL keeps, and for half a
     surrogate pair, which cannot be written as UTF-8."""
+    if text.isascii() and "\0" not in text:
+        return text
     try:
         text.encode()
     except UnicodeEncodeError as error:

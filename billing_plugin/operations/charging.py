@@ -111,7 +111,7 @@ class Charge:
         """Writes the lines taken: entries, balance, counters, records, keys."""
         for group in _groups(self.lines):
             self.till.book.hold(-sum(line.rated.cost.nanos for line in group))
-            entry_id = self.till.book.enter(_movement(group))
+            entry_id = self.till.book.enter(movement_of(group))
             for line in group:
                 line.entry_id = entry_id
         self.till.close()
@@ -174,20 +174,25 @@ def _groups(lines: Iterable[Line]) -> Iterable[list[Line]]:
     return groups.values()
 
 
-def _movement(lines: Sequence[Line]) -> Movement:
+def movement_of(lines: Sequence[Line]) -> Movement:
     """One entry for all of them, effective when the latest of them was."""
-    tokens = sum(line.wish.used.input_tokens + line.wish.used.output_tokens for line in lines)
     first = lines[0]
-    metadata = {"model": first.rated.model, "provider": first.rated.provider, "tokens": tokens}
-    if len(lines) > 1:
-        metadata["records"] = len(lines)
     return Movement(
         "usage",
         -sum(line.rated.cost.nanos for line in lines),
         max(line.effective_at for line in lines),
-        metadata=metadata,
+        metadata=entry_facts(lines),
         signature=first.wish.signature,
     )
+
+
+def entry_facts(lines: Sequence[Line]) -> dict[str, object]:
+    """What an entry says of the uses that it charges."""
+    tokens = sum(line.wish.used.input_tokens + line.wish.used.output_tokens for line in lines)
+    rated = lines[0].rated
+    facts: dict[str, object] = {"model": rated.model, "provider": rated.provider}
+    facts["tokens"] = tokens
+    return facts if len(lines) == 1 else facts | {"records": len(lines)}
 
 
 def _with_replayed(

@@ -14,6 +14,7 @@ from billing_plugin.models.base import dump
 from billing_plugin.models.idempotency import Intent
 from billing_plugin.models.usage import Usage, UsageRecord
 from billing_plugin.money import Money
+from billing_plugin.operations import quick
 from billing_plugin.operations.catalogue import operation, storable
 from billing_plugin.operations.charging import Outcome, Wish, charge_all
 from billing_plugin.operations.prices import rate
@@ -143,8 +144,7 @@ def check_usage(used: Usage, at: datetime) -> None:
     storable(used.model + used.provider)
     if used.metadata:
         dump(used.metadata)
-    for name in usage.QUANTITIES:
-        count = getattr(used, name)
+    for count in usage.counts_of(used):
         if type(count) is not int or not 0 <= count <= MAX_TOKENS:
             raise InvalidRequest(f"Token counts are whole numbers from 0 to {MAX_TOKENS}.")
     if used.effective_at and aware(used.effective_at) > at + CLOCK_SKEW:
@@ -155,6 +155,9 @@ def _charged(actor: Actor, account_id: str, used: Usage, *, key: str | None) -> 
     at = now()
     wish = wish_of(actor, account_id, Submission(used, key), at=at)
     rate_wish(account_id, wish, at)
+    record = quick.charge(account_id, wish, at)
+    if record is not None:
+        return Outcome(record)
     with write_transaction():
         till = open_till(actor, account_id)
         known = idempotency.replays([wish.intent]) if wish.intent else {}
