@@ -10,16 +10,15 @@ also finds the words of a refusal, decides.
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from billing_plugin import context
 from billing_plugin.models import holds, limits, usage
-from billing_plugin.models.base import driver_errors, read_time, stored_time
+from billing_plugin.models.base import Row, driver_errors, read_time, stored_time
 from billing_plugin.models.idempotency import Intent, day_of
 from billing_plugin.models.ledger import digest_of, seal_with
 from billing_plugin.models.limits import HARD
@@ -62,19 +61,11 @@ _ENTRY = (
     f"INSERT INTO billing_ledger_entry ({ENTRY_COLUMNS}, balance_after_nanos, sequence,"
     f" effective_at, recorded_at, seal) VALUES ({', '.join('?' * 17)})"
 )
+_ASKED = ", ".join(["%s"] * 12)
+_SPEND_THERE = f"SELECT billing_spend({_ASKED}, %s, %s, %s, %s, %s, %s, %s)"
+_RESERVE_THERE = f"SELECT billing_reserve({_ASKED}, %s, %s, %s)"
 RECORD_COLUMNS = usage.COLUMNS.removesuffix(", effective_at, recorded_at")
 _RECORD = f"INSERT INTO {usage.TABLE} ({usage.COLUMNS}) VALUES ({', '.join('?' * 17)})"
-
-
-class Row(NamedTuple):
-    """A row to insert, without the times that are decided under the lock."""
-
-    columns: str
-    values: tuple[Any, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """By the names of its columns."""
-        return dict(zip(self.columns.split(", "), self.values, strict=True))
 
 
 class Count(NamedTuple):
@@ -103,11 +94,11 @@ class Move:
     until: datetime
     intent: Intent | None = None
     result_id: str = ""
-    entry: Row | None = None
-    record: Row | None = None
+    entry: Row | None = None  # by ENTRY_COLUMNS
+    record: Row | None = None  # by RECORD_COLUMNS
     effective_at: datetime | None = None
     capture: str | None = None
-    hold: Row | None = None
+    hold: Row | None = None  # by HOLD_COLUMNS
     lasting: timedelta = timedelta()
 
 
@@ -152,37 +143,50 @@ def carry_out(move: Move) -> datetime | None:
 
 
 def _in_one_statement(move: Move) -> datetime | None:
-    database = context.current().database
-    said = json.dumps(_said(move), separators=(",", ":"))
-    row = database.execute_sql("SELECT billing_move(%s::jsonb)", (said,)).fetchone()
+    sql, said = (_RESERVE_THERE, _reserved(move)) if move.hold else (_SPEND_THERE, _spent(move))
+    row = context.current().database.execute_sql(sql, (*_asked(move), *said)).fetchone()
     return read_time(row[0])
 
 
-def _said(move: Move) -> dict[str, Any]:
-    at = stored_time(context.now()) if context.has_own_clock() else None
-    said: dict[str, Any] = {
-        "account_id": move.account_id, "currency": move.currency, "version": move.version,
-        "spend": move.spend, "reserve": move.reserve, "at": at,
-        "since": stored_time(move.since), "until": stored_time(move.until),
-    }  # fmt: skip
-    if move.counts:
-        said["cells"] = [count._asdict() for count in move.counts]
-    if move.intent:
-        digest, content = move.intent
-        said["key"] = {
-            "digest": digest.hex(), "content": content.hex(), "result_id": move.result_id,
-        }  # fmt: skip
-    if move.capture:
-        said["capture"] = move.capture
-    if move.hold:
-        said |= {"hold": move.hold.as_json(), "lasting_s": move.lasting.total_seconds()}
-    if move.entry and move.record:
-        entry = move.entry.as_json()
-        if move.effective_at:
-            entry["effective_at"] = stored_time(move.effective_at)
-        said |= {"entry": entry, "record": move.record.as_json()}
-        said["digest"] = digest_of(move.entry.values[:-1], move.entry.values[-1])
-    return said
+def _asked(move: Move) -> tuple[Any, ...]:
+    own_clock = stored_time(context.now()) if context.has_own_clock() else None
+    counts = [_array(column) for column in zip(*move.counts, strict=True)] or ["{}"] * 4
+    digest, content = move.intent or (None, None)
+    return (
+        move.account_id, move.currency, move.version, own_clock, stored_time(move.since),
+        stored_time(move.until), *counts, digest, content,
+    )  # fmt: skip
+
+
+def _reserved(move: Move) -> tuple[Any, ...]:
+    hold_id, _, _, _, _, *wanted = move.hold or ()
+    return (move.reserve, _array((hold_id, *wanted)), move.lasting)
+
+
+def _spent(move: Move) -> tuple[Any, ...]:
+    entry, record = move.entry or (), move.record or ()
+    effective_at = stored_time(move.effective_at) if move.effective_at else None
+    quantities, price, _, _, flagged, metadata = record[9:]
+    used = (record[0], *record[5:9], quantities, price, flagged, metadata)
+    digest = digest_of(entry[:-1], entry[-1])
+    entered = _array((entry[0], *entry[8:]))
+    return (
+        move.spend, move.reserve, entered, digest, _array(used), move.capture, effective_at,
+    )  # fmt: skip
+
+
+def _array(values: Iterable[Any]) -> str:
+    """The text of a PostgreSQL array; psycopg's own way to it costs more than the statement."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    text = str(value)
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def _in_steps(move: Move) -> datetime | None:
@@ -235,7 +239,7 @@ def _write(run: Run, move: Move, state: _State, *, moment: tuple[datetime, str])
     if not all(_counted(run, move, count) for count in move.counts):
         return False
     if move.hold:
-        run(_HOLD, (*move.hold.values, now, stored_time(at + move.lasting)))
+        run(_HOLD, (*move.hold, now, stored_time(at + move.lasting)))
     if move.entry and move.record:
         state = _enter(run, move, state, rows=(move.entry, move.record), now=now)
     run(_ACCOUNT, (move.spend, move.reserve, state.sequence, state.seal, move.account_id))
@@ -252,7 +256,7 @@ def _counted(run: Run, move: Move, count: Count) -> bool:
 
 
 def _captured(run: Run, move: Move, now: str) -> bool:
-    record_id = move.record.values[0] if move.record else None
+    record_id = move.record[0] if move.record else None
     taken = (move.spend, now, record_id, move.capture, move.account_id, now)
     return run(_CAPTURE, (*taken, -move.reserve, move.spend)).rowcount == 1
 
@@ -261,10 +265,10 @@ def _enter(run: Run, move: Move, state: _State, *, rows: tuple[Row, Row], now: s
     entry, record = rows
     effective = stored_time(move.effective_at) if move.effective_at else now
     sequence, balance = state.sequence + 1, state.posted - move.spend
-    digest = digest_of(entry.values[:-1], entry.values[-1])
+    digest = digest_of(entry[:-1], entry[-1])
     seal = seal_with(state.seal, (sequence, balance, effective, now), digest)
-    run(_ENTRY, (*entry.values, balance, sequence, effective, now, seal))
-    run(_RECORD, (*record.values, effective, now))
-    cell = (move.account_id, effective[:10], *record.values[7:9])  # provider and model
-    run(usage.ROLL_UP, (*cell, move.spend, 1, record.values[13]))  # flagged
+    run(_ENTRY, (*entry, balance, sequence, effective, now, seal))
+    run(_RECORD, (*record, effective, now))
+    cell = (move.account_id, effective[:10], *record[7:9])  # provider and model
+    run(usage.ROLL_UP, (*cell, move.spend, 1, record[13]))  # flagged
     return _State(balance, sequence, seal)

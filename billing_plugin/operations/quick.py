@@ -10,10 +10,10 @@ from datetime import datetime
 from billing_plugin import ids
 from billing_plugin.context import Actor
 from billing_plugin.models import holds, ledger, moves, usage
-from billing_plugin.models.base import dump
+from billing_plugin.models.base import Row, dump
 from billing_plugin.models.holds import Hold
 from billing_plugin.models.idempotency import Intent
-from billing_plugin.models.moves import Move, Row
+from billing_plugin.models.moves import Move
 from billing_plugin.models.usage import Usage, UsageRecord
 from billing_plugin.operations.charging import Line, Wish, entry_facts, record_of
 from billing_plugin.operations.prices import Rated
@@ -36,7 +36,7 @@ def charge(account_id: str, wish: Wish, at: datetime) -> UsageRecord | None:
         Move(
             account_id, rated.cost.currency, scope.version, rated.cost.nanos, 0, scope.counts,
             scope.since, scope.until, wish.intent, record_id, _entry(account_id, line),
-            Row(moves.RECORD_COLUMNS, usage.head_of(record)),
+            usage.head_of(record),
         )
     )  # fmt: skip
     if moved is None:
@@ -55,7 +55,7 @@ def reserve(wanted: Hold, intent: Intent | None) -> Hold | None:
         Move(
             wanted.account_id, wanted.currency, scope.version, 0, wanted.amount_nanos,
             scope.counts, scope.since, scope.until, intent, wanted.id,
-            hold=Row(moves.HOLD_COLUMNS, holds.row_of(wanted)[:12]), lasting=lasting,
+            hold=holds.row_of(wanted)[:12], lasting=lasting,
         )
     )  # fmt: skip
     if moved is None:
@@ -80,7 +80,7 @@ def capture(actor: Actor, found: Hold, used: Usage, *, rated: Rated) -> UsageRec
         Move(
             found.account_id, found.currency, scope.version, rated.cost.nanos, -found.amount_nanos,
             scope.counts, BEGINNING, END, None, record_id, _entry(found.account_id, line),
-            Row(moves.RECORD_COLUMNS, usage.head_of(record)), found.created_at, found.id,
+            usage.head_of(record), found.created_at, found.id,
         )
     )  # fmt: skip
     if moved is None:
@@ -94,9 +94,8 @@ def capture(actor: Actor, found: Hold, used: Usage, *, rated: Rated) -> UsageRec
 
 def _entry(account_id: str, line: Line) -> Row:
     by = line.wish.signature
-    values = (
+    return (
         line.entry_id, account_id, ledger.COUNTER_ACCOUNTS["usage"], "usage",
         -line.rated.cost.nanos, line.rated.cost.currency, None, None, by.actor, by.key_id,
         by.request_id, dump(entry_facts([line])),
     )  # fmt: skip
-    return Row(moves.ENTRY_COLUMNS, values)
