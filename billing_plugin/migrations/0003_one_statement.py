@@ -138,6 +138,10 @@ def up(migrator: SchemaMigrator, db: Database) -> None:  # noqa: ARG001 (the run
     """Creates the functions where there are functions."""
     if isinstance(db, PostgresqlDatabase):
         for function in (SPEND, RESERVE):
-            for name, part in PARTS.items():
-                function = function.replace("{" + name + "}", part)
-            db.execute_sql(function)
+            db.execute_sql(_put_together(function))
+
+
+def _put_together(function: str) -> str:
+    for name, part in PARTS.items():
+        function = function.replace("{" + name + "}", part)
+    return function

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-from billing_plugin import ids
+from billing_plugin import context, ids
 from billing_plugin.context import Signature
 from billing_plugin.errors import NotFound
 from billing_plugin.models.base import Row, dump, execute, fetch_all, fetch_one, load, read_time
@@ -32,6 +33,8 @@ _RESOLVE = (
     "UPDATE billing_hold SET status = ?, resolved_at = ?, captured_nanos = ?, record_id = ?"
     " WHERE id = ?"
 )
+_KEPT = "holds"
+_KEPT_HOLDS = 10_000
 _OVERDUE = (
     "SELECT 1 FROM billing_hold WHERE account_id = ? AND status = 'open' AND expires_at <= ?"
     " LIMIT 1"
@@ -113,6 +116,24 @@ def get(account_id: str, hold_id: str) -> Hold:
     return _read(row)
 
 
+def keep(hold: Hold) -> None:
+    """Keeps in memory what a hold was made with, as its capture mostly comes soon and here."""
+    kept: dict[str, Row] = context.current().kept.setdefault(_KEPT, {})
+    if len(kept) >= _KEPT_HOLDS:
+        kept.clear()
+    kept[hold.id] = _values(hold)
+
+
+def recall(account_id: str, hold_id: str) -> Hold:
+    """One hold of the account as it was made, which says nothing of its state: that is asked under
+    the lock. Raises NotFound."""
+    kept: dict[str, Row] = context.current().kept.get(_KEPT, {})
+    values = kept.pop(hold_id, None)
+    if values is None or values[1] != account_id:
+        return get(account_id, hold_id)
+    return Hold(*values)
+
+
 def page(
     account_id: str, *, status: str | None = None, before: str | None = None, limit: int = 50
 ) -> list[Hold]:
@@ -159,6 +180,9 @@ def open_within(account_id: str, start: datetime, end: datetime) -> list[Hold]:
 
 def _select(where: str, values: Sequence[Any]) -> list[Hold]:
     return [_read(row) for row in fetch_all(_SELECT + where, values)]
+
+
+_values = attrgetter(*COLUMNS.split(", "))
 
 
 def _read(row: Row) -> Hold:

@@ -117,6 +117,7 @@ class Movement:
     reference_id: str | None = None
     reverses_id: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    said: str | None = None  # the metadata as JSON text, where it is known already
     signature: Signature | None = None
 
 
@@ -226,7 +227,7 @@ class Book:
             entry_id, self.account_id, COUNTER_ACCOUNTS[movement.kind], movement.kind,
             movement.nanos, self.currency, self.posted_nanos, self.sequence,
             movement.reference_id, movement.reverses_id, by.actor, by.key_id, by.request_id,
-            dump(movement.metadata), stored_time(movement.effective_at or self.at),
+            movement.said or dump(movement.metadata), stored_time(movement.effective_at or self.at),
             stored_time(self.at),
         )  # fmt: skip
 

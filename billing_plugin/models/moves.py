@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from billing_plugin import context
@@ -150,7 +151,7 @@ def _in_one_statement(move: Move) -> datetime | None:
 
 def _asked(move: Move) -> tuple[Any, ...]:
     own_clock = stored_time(context.now()) if context.has_own_clock() else None
-    counts = [_array(column) for column in zip(*move.counts, strict=True)] or ["{}"] * 4
+    counts = _columns(tuple(move.counts))
     digest, content = move.intent or (None, None)
     return (
         move.account_id, move.currency, move.version, own_clock, stored_time(move.since),
@@ -160,7 +161,7 @@ def _asked(move: Move) -> tuple[Any, ...]:
 
 def _reserved(move: Move) -> tuple[Any, ...]:
     hold_id, _, _, _, _, *wanted = move.hold or ()
-    return (move.reserve, _array((hold_id, *wanted)), move.lasting)
+    return (move.reserve, _array((hold_id, *wanted)), f"{move.lasting.total_seconds()} seconds")
 
 
 def _spent(move: Move) -> tuple[Any, ...]:
@@ -173,6 +174,12 @@ def _spent(move: Move) -> tuple[Any, ...]:
     return (
         move.spend, move.reserve, entered, digest, _array(used), move.capture, effective_at,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _columns(counts: tuple[Count, ...]) -> tuple[str, ...]:
+    columns = tuple(_array(column) for column in zip(*counts, strict=True))
+    return columns or ("{}",) * 4
 
 
 def _array(values: Iterable[Any]) -> str:

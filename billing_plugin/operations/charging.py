@@ -14,6 +14,7 @@ from billing_plugin import ids
 from billing_plugin.context import Signature
 from billing_plugin.errors import BillingError
 from billing_plugin.models import idempotency, usage
+from billing_plugin.models.base import quoted
 from billing_plugin.models.idempotency import Intent
 from billing_plugin.models.ledger import Movement
 from billing_plugin.models.usage import Dims, Usage, UsageRecord
@@ -181,18 +182,17 @@ def movement_of(lines: Sequence[Line]) -> Movement:
         "usage",
         -sum(line.rated.cost.nanos for line in lines),
         max(line.effective_at for line in lines),
-        metadata=entry_facts(lines),
+        said=entry_facts(lines),
         signature=first.wish.signature,
     )
 
 
-def entry_facts(lines: Sequence[Line]) -> dict[str, object]:
-    """What an entry says of the uses that it charges."""
+def entry_facts(lines: Sequence[Line]) -> str:
+    """What an entry says of the uses that it charges, as JSON text."""
     tokens = sum(line.wish.used.input_tokens + line.wish.used.output_tokens for line in lines)
-    rated = lines[0].rated
-    facts: dict[str, object] = {"model": rated.model, "provider": rated.provider}
-    facts["tokens"] = tokens
-    return facts if len(lines) == 1 else facts | {"records": len(lines)}
+    model, provider = quoted(lines[0].rated.model), quoted(lines[0].rated.provider)
+    records = "" if len(lines) == 1 else f',"records":{len(lines)}'
+    return f'{{"model":{model},"provider":{provider}{records},"tokens":{tokens}}}'
 
 
 def _with_replayed(

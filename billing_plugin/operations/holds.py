@@ -79,6 +79,7 @@ def hold(
     said = Once("hold", idempotency_key, f"{used.content}\n{expires_in_s}")
     made = quick.reserve(wanted, intent_of(account_id, said))
     if made is not None:
+        holds.keep(made)
         return Held(made)
     with write_transaction():
         till = open_till(actor, account_id)
@@ -107,7 +108,7 @@ def capture(
     """
     if policy not in POLICIES:
         raise InvalidRequest(f"policy is one of {', '.join(POLICIES)}.")
-    known = holds.get(account_id, hold_id)
+    known = holds.recall(account_id, hold_id)
     used = _used(known, taken)
     check_usage(used, now())
     rated = rate(used, known.created_at, account_id)

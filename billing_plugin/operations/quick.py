@@ -10,7 +10,7 @@ from datetime import datetime
 from billing_plugin import ids
 from billing_plugin.context import Actor
 from billing_plugin.models import holds, ledger, moves, usage
-from billing_plugin.models.base import Row, dump
+from billing_plugin.models.base import Row
 from billing_plugin.models.holds import Hold
 from billing_plugin.models.idempotency import Intent
 from billing_plugin.models.moves import Move
@@ -97,5 +97,5 @@ def _entry(account_id: str, line: Line) -> Row:
     return (
         line.entry_id, account_id, ledger.COUNTER_ACCOUNTS["usage"], "usage",
         -line.rated.cost.nanos, line.rated.cost.currency, None, None, by.actor, by.key_id,
-        by.request_id, dump(entry_facts([line])),
+        by.request_id, entry_facts([line]),
     )  # fmt: skip
