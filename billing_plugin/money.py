@@ -24,6 +24,7 @@ EXPONENTS = {
     **dict.fromkeys(("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
+_SEEN: set[str] = set()  # currencies that have been checked
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _NANO = Decimal("1E-9")
 _PLAIN = re.compile(r"[+-]?[0-9]{1,100}(\.[0-9]{1,100})?")
@@ -44,7 +45,8 @@ class Money:
             raise InvalidRequest("Money is made of whole nanos, never of floats or booleans.")
         if abs(self.nanos) > MAX_NANOS:
             raise InvalidRequest("The amount is beyond 64 bits.", code="amount_out_of_range")
-        check_currency(self.currency)
+        if self.currency not in _SEEN:
+            _SEEN.add(check_currency(self.currency))
 
     @classmethod
     def from_cents(cls, cents: int, currency: str = "USD") -> Money:

@@ -80,6 +80,7 @@ def load(text: str) -> Any:
     return json.loads(text, parse_float=Decimal)
 
 
+@lru_cache(maxsize=4096)  # a batch, a window and an entry ask for the same few instants
 def stored_time(at: datetime) -> str:
     """The text by which both databases are told an instant; SQLite keeps it, of fixed width."""
     instant = at if at.tzinfo is UTC else aware(at)
@@ -108,10 +109,11 @@ def execute_many(sql: str, rows: Iterable[Sequence[Any]]) -> None:
             context.current().database.cursor().executemany(_placed(sql), stored)
 
 
-def insert_many(table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Inserts rows in stored form: by COPY where there are many and the database has it."""
-    if len(rows) < _COPY_FROM or context.is_sqlite():
-        places_ = ", ".join("?" * len(rows[0])) if rows else ""
+def insert_many(table: str, columns: str, rows: Iterable[Row], *, number: int) -> None:
+    """Inserts so many rows in stored form: by COPY where they are many and the database has it,
+    which then works while the rows are still being made."""
+    if number < _COPY_FROM or context.is_sqlite():
+        places_ = ", ".join("?" * (columns.count(",") + 1))
         execute_many(f"INSERT INTO {table} ({columns}) VALUES ({places_})", rows)
         return
     with driver_errors():

@@ -206,7 +206,7 @@ class Book:
         if execute(_CLOSE, (*state, self.account_id, self._opened[4])).rowcount != 1:
             raise InternalError("The ledger refused a movement that it had allowed.")
         if self._rows:
-            insert_many(TABLE, COLUMNS, self._rows)
+            insert_many(TABLE, COLUMNS, self._rows, number=len(self._rows))
         self._rows = []
         self._opened = state
 

@@ -92,10 +92,13 @@ class Usage:
     @property
     def content(self) -> str:
         """Everything the caller said, for comparison under an idempotency key."""
+        return self.content_with(quantities_text(self.quantities))
+
+    def content_with(self, counts: str) -> str:
+        """The same, where the text of the token counts is known already."""
         cost = f"{self.cost.nanos} {self.cost.currency}" if self.cost else ""
         at = stored_time(self.effective_at) if self.effective_at else ""
         said = dump(self.metadata) if self.metadata else ""
-        counts = quantities_text(self.quantities)
         return f"{self.model}\n{self.provider}\n{counts}\n{cost}\n{at}\n{said}"
 
 
@@ -151,7 +154,7 @@ class UsageRecord:
 def store(records: Sequence[UsageRecord]) -> None:
     """Stores records in the present transaction and adds them to the roll-up."""
     if records:
-        insert_many(TABLE, COLUMNS, [row_of(record) for record in records])
+        insert_many(TABLE, COLUMNS, map(row_of, records), number=len(records))
         _roll_up(records)
 
 

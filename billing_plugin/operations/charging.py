@@ -41,6 +41,7 @@ class Wish:
     agent: str | None = None
     intent: Intent | None = None
     rated: Rated | BillingError | None = None
+    quantities: dict[str, int] = field(default_factory=dict)
 
     @property
     def digest(self) -> bytes | None:
@@ -92,6 +93,48 @@ class Charge:
         except BillingError as error:
             return Outcome(error=error)
 
+    def decide_together(self, wishes: Sequence[Wish]) -> list[int | Outcome] | None:
+        """All at once, where they fit all together: then each of them fits in its turn.
+
+        None where one must be looked at by itself; nothing has been taken then.
+        """
+        if not self.till.ceilings.are_plain:
+            return None
+        lines = [self._line(wish) for wish in wishes]
+        decided = [line for line in lines if line is not None]
+        if len(decided) == len(wishes) and self._take_lines():
+            return decided
+        self.lines.clear()
+        self._by_digest.clear()
+        return None
+
+    def _line(self, wish: Wish) -> int | Outcome | None:
+        """A line for a wish that nothing speaks against, or what was answered before."""
+        digest, rated = wish.digest, wish.rated
+        if digest is not None:
+            if digest in self.known:
+                return Outcome(replayed=True)
+            if digest in self._by_digest:
+                return self._by_digest[digest]
+            self._by_digest[digest] = len(self.lines)
+        if not isinstance(rated, Rated) or rated.cost.currency != self.till.book.currency:
+            return None
+        said = wish.used.effective_at
+        at = self.till.book.at if said is None else aware(said)
+        self.lines.append(Line(wish, rated, wish.dims(rated), at))
+        return len(self.lines) - 1
+
+    def _take_lines(self) -> bool:
+        taken = 0
+        for group in _groups(self.lines):
+            nanos = sum(line.rated.cost.nanos for line in group)
+            times = [line.effective_at for line in group]
+            if not self.till.spend_together(group[0].dims, nanos, span=(min(times), max(times))):
+                self.till.forget(taken)
+                return False
+            taken += nanos
+        return True
+
     def _take(self, wish: Wish, rated: Rated) -> int:
         book = self.till.book
         book.require_currency(rated.cost)
@@ -139,15 +182,24 @@ def charge_all(
 ) -> list[Outcome]:
     """Charges the wishes in order; the list ends early where `stop_at_refusal` says so."""
     charge = Charge(till, known)
+    decided = charge.decide_together(wishes) if len(wishes) > 1 else None
+    if decided is None:
+        decided = _one_by_one(charge, wishes, stop_at_refusal=stop_at_refusal)
+    records = charge.write()
+    first: set[int] = set()
+    outcomes = [_outcome(one, records, first) for one in decided]
+    return _with_replayed(till.book.account_id, wishes, outcomes, known=known)
+
+
+def _one_by_one(
+    charge: Charge, wishes: Sequence[Wish], *, stop_at_refusal: bool
+) -> list[int | Outcome]:
     decided: list[int | Outcome] = []
     for wish in wishes:
         decided.append(charge.decide(wish))
         if stop_at_refusal and isinstance(decided[-1], Outcome) and decided[-1].error:
             break
-    records = charge.write()
-    first: set[int] = set()
-    outcomes = [_outcome(one, records, first) for one in decided]
-    return _with_replayed(till.book.account_id, wishes, outcomes, known=known)
+    return decided
 
 
 def record_of(line: Line, record_id: str, *, account_id: str, at: datetime) -> UsageRecord:
@@ -155,7 +207,7 @@ def record_of(line: Line, record_id: str, *, account_id: str, at: datetime) -> U
     rated, dims = line.rated, line.dims
     return UsageRecord(
         record_id, account_id, line.entry_id, line.hold_id, None, dims.key, dims.agent,
-        dims.provider, dims.model, line.wish.used.quantities, rated.price, rated.cost.nanos,
+        dims.provider, dims.model, line.wish.quantities, rated.price, rated.cost.nanos,
         rated.cost.currency, rated.flagged, dims.metadata, line.effective_at, at,
     )  # fmt: skip
 

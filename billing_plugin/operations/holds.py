@@ -231,7 +231,13 @@ def _take(
     book.hold(nanos)  # until its entry is written
     if policy == OVERDRAFT:
         book.overdraw()
-    line = Line(Wish(used, actor.signature), rated, dims, found.created_at, hold_id=found.id)
+    line = Line(
+        Wish(used, actor.signature, quantities=used.quantities),
+        rated,
+        dims,
+        found.created_at,
+        hold_id=found.id,
+    )
     [record] = Charge(till, lines=[line]).write()
     holds.resolve(found, CAPTURED, book.at, record=(nanos, record.id))
     return record

@@ -72,9 +72,8 @@ def capture(actor: Actor, found: Hold, used: Usage, *, rated: Rated) -> UsageRec
     if scope is None or told != dims[2:] or found.status != holds.OPEN:
         return None
     entry_id, record_id = ids.new_pair(ledger.PREFIX, usage.PREFIX)
-    line = Line(
-        Wish(used, actor.signature), rated, dims, found.created_at, found.id, entry_id
-    )  # fmt: skip
+    wish = Wish(used, actor.signature, quantities=used.quantities)
+    line = Line(wish, rated, dims, found.created_at, found.id, entry_id)
     record = record_of(line, record_id, account_id=found.account_id, at=found.created_at)
     moved = moves.carry_out(
         Move(

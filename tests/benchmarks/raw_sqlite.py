@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 
 from uuid6 import uuid7
 
+from billing_plugin.context import SQLITE_PRAGMAS
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOCK = (
     "SELECT posted_nanos, held_nanos, floor_nanos, sequence, seal, due_at FROM billing_account"
@@ -70,8 +72,8 @@ class RawSqlite:
 
     def __init__(self, path: str, account_id: str, limit_id: str, *, ceiling: int) -> None:
         self.connection = sqlite3.connect(path, isolation_level=None, timeout=30)
-        for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = 1"):
-            self.connection.execute(f"PRAGMA {pragma}")
+        for name, value in SQLITE_PRAGMAS.items():
+            self.connection.execute(f"PRAGMA {name} = {value}")
         self.account_id, self.limit_id, self.ceiling = account_id, limit_id, ceiling
 
     def charge(self, nanos: int, *, provider: str, model: str, key: str) -> None:
