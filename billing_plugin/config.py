@@ -11,6 +11,7 @@ from billing_plugin.errors import ConfigurationError
 
 PREFIX = "BILLING_"
 AT_LEAST_ONE = ("max_batch", "max_body_bytes", "sync_interval_s", "provider_timeout_s")
+UNPRICED = ("refuse", "fallback", "allow")
 MAY_HOLD_SECRETS = ("database_url", "redis_url", "secret_keys")
 # Read by the doors: whose key speaks over stdio, and a vendor's keys when one is connected.
 OTHER_VARIABLES = (
@@ -38,6 +39,7 @@ class Settings(NamedTuple):
     manual_sync_interval_s: int = 60
     provider_timeout_s: int = 20
     queue_name: str = "billing"
+    unpriced: str = "refuse"  # or "fallback" (the price of *), or "allow" (costs nothing, flagged)
     max_batch: int = 1_000  # usage records in one request
     max_body_bytes: int = 1_048_576
 
@@ -81,6 +83,8 @@ class Settings(NamedTuple):
 def _checked(settings: Settings) -> Settings:
     if not re.fullmatch("[A-Z]{3}", settings.currency):
         raise ConfigurationError(f"{PREFIX}CURRENCY: a three-letter ISO 4217 code.")
+    if settings.unpriced not in UNPRICED:
+        raise ConfigurationError(f"{PREFIX}UNPRICED is one of: {', '.join(UNPRICED)}.")
     for name in AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"{PREFIX}{name.upper()} is at least 1.")

@@ -28,6 +28,12 @@ QUANTITIES = (
     "output_tokens",
     "cache_read_tokens",
     "cache_write_tokens",
+    "reasoning_tokens",
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "cache_audio_read_tokens",
+    "input_image_tokens",
+    "output_image_tokens",
 )
 _INSERT = (
     "INSERT INTO billing_usage_record (id, account_id, entry_id, key_id, provider, model,"
@@ -50,7 +56,8 @@ _UNMATCHED = (
 class Usage:
     """What was used: tokens of a model, or an exact cost that the caller states.
 
-    `input_tokens` include those read from and written to a cache. `effective_at` is when it was
+    `input_tokens` and `output_tokens` are totals: they include the kinds that are named apart (read
+    from or written to a cache, audio, image, reasoning). `effective_at` is when it was
     used (None: now); it decides in which window of a limit the cost lands.
     """
 
@@ -60,6 +67,12 @@ class Usage:
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    input_audio_tokens: int = 0
+    output_audio_tokens: int = 0
+    cache_audio_read_tokens: int = 0
+    input_image_tokens: int = 0
+    output_image_tokens: int = 0
     cost: Money | None = None
     effective_at: datetime | None = None
     metadata: dict[str, Any] = field(default_factory=dict)

@@ -9,7 +9,16 @@ from billing_plugin.operations.integrations import connect, list_integrations, l
 from billing_plugin.operations.keys import authenticate, create_key, operator, revoke_key
 from billing_plugin.operations.ledger import adjust, check_balance, list_entries
 from billing_plugin.operations.limits import get_limit, list_limits, remove_limit, set_limit
-from billing_plugin.operations.prices import estimate_cost
+from billing_plugin.operations.price_changes import PriceChange, diff_prices
+from billing_plugin.operations.prices import (
+    Preview,
+    Rated,
+    end_price,
+    estimate_cost,
+    list_prices,
+    preview_cost,
+    set_price,
+)
 from billing_plugin.operations.reports import report_spend
 from billing_plugin.operations.sync import (
     get_sync_job,
@@ -26,6 +35,9 @@ __all__ = [
     "CATALOGUE",
     "ImportSummary",
     "Policy",
+    "Preview",
+    "PriceChange",
+    "Rated",
     "Submission",
     "Usage",
     "account_scopes",
@@ -36,6 +48,8 @@ __all__ = [
     "connect",
     "create_account",
     "create_key",
+    "diff_prices",
+    "end_price",
     "estimate_cost",
     "get_account",
     "get_limit",
@@ -45,9 +59,11 @@ __all__ = [
     "list_entries",
     "list_integrations",
     "list_limits",
+    "list_prices",
     "list_snapshots",
     "list_sync_jobs",
     "operator",
+    "preview_cost",
     "record_usage",
     "record_usage_batch",
     "remove_limit",
@@ -57,6 +73,7 @@ __all__ = [
     "run_sync_job",
     "schedule_syncs",
     "set_limit",
+    "set_price",
     "sync_integrations",
     "top_up",
 ]
