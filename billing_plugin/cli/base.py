@@ -82,4 +82,11 @@ def show(facts: dict[str, Any], *, as_json: bool) -> None:
         click.echo(json.dumps(facts))
         return
     for name, value in facts.items():
-        click.echo(f"{name}: {' '.join(value) if isinstance(value, list) else value}")
+        click.echo(f"{name}: {word(value)}")
+
+
+def word(value: Any) -> str:
+    """A value as people read it."""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={inner}" for name, inner in value.items())
+    return " ".join(value) if isinstance(value, list) else str(value)

@@ -1,8 +1,8 @@
 """Foresight: between which amounts a use will cost of which only the outline is known.
 
-Each token is charged once, at the price of the kind it is left in, so a number of tokens that may be
-of several kinds costs at least the cheapest of them and at most the dearest. Rounding keeps order,
-so the bounds hold for the rounded costs too.
+Each token is charged once, at the price of the kind it is left in, so a number of tokens that may
+be of several kinds costs at least the cheapest of them and at most the dearest. Rounding keeps the
+order, so the bounds hold for the rounded costs too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from billing_plugin.errors import InvalidRequest, UnpricedModel
 from billing_plugin.models.usage import Usage
 from billing_plugin.money import Money, exact_decimals
 from billing_plugin.operations.price_book import book
-from billing_plugin.operations.rating import instead, is_count, rate, table_of
+from billing_plugin.operations.rating import instead, is_count, rate
 from billing_plugin.operations.tariffs import REQUESTS, Table
 
 OPEN_INPUT = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
@@ -57,15 +57,17 @@ def foresee(
     if usage.cost is not None:
         rated = rate(usage, at, account_id)
         return Preview(rated.cost, rated.cost, rated.provider, rated.model, rated.price)
-    tariff = book().tariff(usage.provider, usage.model, at=at, account_id=account_id)
+    table = book().tariff(usage, at, account_id).table(usage.input_tokens)
     try:
-        return _preview(usage, table_of(tariff, usage), most)
+        return _preview(usage, table, most)
     except UnpricedModel as refusal:
         table = instead(usage, refusal, at=at, account_id=account_id)
         return _preview(usage, table, most)
 
 
 def _preview(usage: Usage, table: Table, most: int) -> Preview:
+    if not table.prices:
+        raise UnpricedModel(f"No price is known for the model {usage.model[:100]}.")
     parts = [*_input(usage, table.prices), *_output(usage, table.prices, most)]
     if any(part.least < 0 for part in parts):
         raise InvalidRequest(_CONTRADICTION)

@@ -1,7 +1,7 @@
 """The price book at work: which price holds for a use, compiled once and kept in this process.
 
 The account's own price comes first, then everybody's, then the price list. What is compiled is kept
-under (account, provider, model) with the time in which it holds. Once a second the book reads the
+under account, provider and model with the time in which it holds. Once a second the book reads the
 number of its last change; when that has risen, everything that was kept is forgotten. So a price
 set in one process is seen by every other within a second, and by its own at once. A price that is
 set more than a second before it begins is therefore never late anywhere.
@@ -19,7 +19,8 @@ from billing_plugin.context import current
 from billing_plugin.errors import BillingError, NotSupported, UnpricedModel
 from billing_plugin.models import prices
 from billing_plugin.models.prices import ANY, Price
-from billing_plugin.operations.tariffs import Tariff, tariff_of
+from billing_plugin.models.usage import Usage
+from billing_plugin.operations.tariffs import Tariff, no_tariff, tariff_of
 from billing_plugin.periods import aware
 from billing_plugin.providers.listing import ALWAYS, Band, Listing
 
@@ -27,34 +28,34 @@ LOOK_EVERY_NS = 1_000_000_000
 MAX_MODELS = 4_096  # kept at once, so that made-up names do not fill the memory
 MAX_STRETCHES = 16  # of time, for each of them
 
-Key = tuple[str | None, str, str]
+ANYTHING = Usage(ANY, provider=ANY)  # what the fallback price is asked for
+
+Key = tuple[str | None, str, str]  # account with prices of its own, provider, model
+Shelf = dict[tuple[str, str], tuple[Tariff, ...]]
 
 
 class PriceBook:
     """The compiled prices of one instance in one process."""
 
     def __init__(self) -> None:
-        self.kept: dict[Key, tuple[Tariff, ...]] = {}
-        self.own: frozenset[str] = frozenset()
+        self.everybodys: Shelf = {}
+        self.own: dict[str | None, Shelf] = {}  # of accounts that have prices of their own
         self.state: tuple[int, str] | None = None
         self.next_look_ns = 0
 
-    def tariff(self, provider: str, model: str, *, at: datetime, account_id: str | None) -> Tariff:
-        """The tariff that holds for the account at the instant; without tables if there is none.
+    def tariff(self, usage: Usage, at: datetime, account_id: str | None) -> Tariff:
+        """The tariff of the use's model that holds for the account at the instant.
 
         Raises NotSupported where no list is installed and the book has no price either.
         """
         if monotonic_ns() > self.next_look_ns:
             self._look()
-        key = (account_id if account_id in self.own else None, provider, model)
-        for tariff in self.kept.get(key, ()):
+        shelf = self.own.get(account_id, self.everybodys)
+        for tariff in shelf.get((usage.provider, usage.model), ()):
             if tariff.starts <= at < tariff.ends:
                 return tariff
-        return self._kept(key, aware(at))
-
-    def fallback(self, *, at: datetime, account_id: str | None) -> Tariff:
-        """The price of what has none: that of `*`, flagged."""
-        return self.tariff(ANY, ANY, at=at, account_id=account_id)
+        owner = account_id if account_id in self.own else None
+        return _shelved(shelf, (owner, usage.provider, usage.model), aware(at))
 
     def forget(self) -> None:
         """Looks for changes at the next question."""
@@ -64,26 +65,16 @@ class PriceBook:
         self.next_look_ns = monotonic_ns() + LOOK_EVERY_NS
         state = prices.version(), getattr(current().price_list, "edition", "")
         if state != self.state:
-            self.own = prices.accounts_with_own()
-            self.kept = {}  # a new one: who is compiling now keeps the old price in the old one
+            # New shelves: whoever is compiling now puts the old price on an old one.
+            self.own = {account_id: {} for account_id in prices.accounts_with_own()}
+            self.everybodys = {}
             self.state = state
-
-    def _kept(self, key: Key, at: datetime) -> Tariff:
-        kept = self.kept
-        tariff = _compiled(key, at)
-        if len(kept) >= MAX_MODELS:
-            kept.clear()
-        kept[key] = (tariff, *kept.get(key, ())[: MAX_STRETCHES - 1])
-        return tariff
 
 
 def book() -> PriceBook:
     """The price book of the instance at work."""
-    instance = current()
-    if instance.price_book is None:
-        instance.price_book = PriceBook()
-    found: PriceBook = instance.price_book
-    return found
+    found: PriceBook | None = current().price_book
+    return found or _opened()
 
 
 def listing_of(price: Price) -> Listing:
@@ -113,6 +104,19 @@ def ruling(candidates: Iterable[Price], model: str, at: datetime) -> Price | Non
     return max(in_force, key=lambda price: _rank(price, model), default=None)
 
 
+def _opened() -> PriceBook:
+    opened = current().price_book = PriceBook()
+    return opened
+
+
+def _shelved(shelf: Shelf, key: Key, at: datetime) -> Tariff:
+    tariff = _compiled(key, at)
+    if len(shelf) >= MAX_MODELS:
+        shelf.clear()
+    shelf[key[1:]] = (tariff, *shelf.get(key[1:], ())[: MAX_STRETCHES - 1])
+    return tariff
+
+
 def _compiled(key: Key, at: datetime) -> Tariff:
     _, provider, model = key
     listing, refusal = _asked(provider, model, at)
@@ -124,7 +128,7 @@ def _compiled(key: Key, at: datetime) -> Tariff:
     if isinstance(refusal, NotSupported):
         raise refusal
     if listing is None:
-        return Tariff(starts=starts, ends=ends)
+        return no_tariff(model, starts, ends)
     tariff = tariff_of(listing, flagged=price is not None and price.model == ANY)
     return replace(tariff, starts=max(tariff.starts, starts), ends=min(tariff.ends, ends))
 

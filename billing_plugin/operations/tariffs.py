@@ -49,7 +49,7 @@ Share = dict[str, int]  # of each count, how often it enters a sum
 class Counter(Protocol):
     """Prices of one band, ready to multiply."""
 
-    def __call__(self, usage: Usage) -> int:
+    def nanos(self, usage: Usage) -> int:
         """The cost in nanos, rounded once. Raises InvalidRequest, UnpricedModel."""
 
 
@@ -60,7 +60,7 @@ class Table:
     `prices` are the exact prices behind it, for one unit each.
     """
 
-    nanos: Counter
+    nanos: Callable[[Usage], int]  # see Counter
     provider: str
     currency: str
     text: str
@@ -71,9 +71,9 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Tariff:
     """The tables of a model while `starts <= at < ends`: table n is for more than `steps[n - 1]`
-    input tokens. Without tables the model has no price."""
+    input tokens. One table that refuses to count says that the model has no price."""
 
-    tables: tuple[Table, ...] = ()
+    tables: tuple[Table, ...]
     steps: tuple[int, ...] = ()
     starts: datetime = ALWAYS[0]
     ends: datetime = ALWAYS[1]
@@ -99,7 +99,7 @@ class PlainCounter:
     writes: int
     scale: int
 
-    def __call__(self, usage: Usage) -> int:
+    def nanos(self, usage: Usage) -> int:
         """See Counter."""
         given, read, written = usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens
         if (read or written) and read * self.reads + written * self.writes > given:
@@ -125,7 +125,7 @@ class WideCounter:
     fixed: int
     scale: int
 
-    def __call__(self, usage: Usage) -> int:
+    def nanos(self, usage: Usage) -> int:
         """See Counter."""
         counts = self.counts(usage)
         for row in self.remainders:
@@ -137,6 +137,18 @@ class WideCounter:
         return rounded(self.fixed + sum(map(mul, self.weights, counts)), self.scale)
 
 
+@dataclass(frozen=True, slots=True)
+class NoCounter:
+    """No price at all."""
+
+    model: str
+
+    def nanos(self, usage: Usage) -> int:
+        """See Counter; always raises UnpricedModel."""
+        del usage
+        raise UnpricedModel(f"No price is known for the model {self.model[:100]}.")
+
+
 def rounded(exact: int, scale: int) -> int:
     """Whole nanos of `exact` 1/scale nanos, half to even."""
     whole, rest = divmod(exact, scale)
@@ -145,13 +157,19 @@ def rounded(exact: int, scale: int) -> int:
 
 
 def tariff_of(listing: Listing, *, flagged: bool = False) -> Tariff:
-    """The listing, compiled. Prices that nobody could charge make it a tariff without tables."""
+    """The listing, compiled. Prices that nobody could charge are no prices."""
     if not all(_chargeable(band.prices) for band in listing.bands):
-        return Tariff(starts=listing.starts, ends=listing.ends)
+        return no_tariff(listing.model, listing.starts, listing.ends)
     with exact_decimals():
         tables = tuple(_table(listing, band, flagged=flagged) for band in listing.bands)
     steps = tuple(band.above for band in listing.bands[1:])
     return Tariff(tables, steps, listing.starts, listing.ends)
+
+
+def no_tariff(model: str, starts: datetime, ends: datetime) -> Tariff:
+    """The tariff of a model that has no price."""
+    table = Table(NoCounter(model).nanos, provider="", currency="", text="", prices={})
+    return Tariff((table,), (), starts, ends)
 
 
 def shares(priced: Iterable[str]) -> dict[str, Share]:
@@ -171,7 +189,7 @@ def shares(priced: Iterable[str]) -> dict[str, Share]:
 
 def _table(listing: Listing, band: Band, *, flagged: bool) -> Table:
     return Table(
-        nanos=_counter(band.prices),
+        nanos=_counter(band.prices).nanos,
         provider=listing.provider,
         currency=listing.currency,
         text=_text(listing, band),
