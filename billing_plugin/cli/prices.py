@@ -159,11 +159,19 @@ def _change_facts(change: PriceChange) -> dict[str, Any]:
         "provider": change.provider,
         "model": change.model,
         "unit": change.unit,
-        "old": None if change.old is None else format(change.old, "f"),
-        "new": None if change.new is None else format(change.new, "f"),
+        "old": _plain(change.old),
+        "new": _plain(change.new),
         "currency": change.currency,
         "aboveInputTokens": change.above if change.above >= 0 else None,
     }
+
+
+def _plain(price: Decimal | None) -> str | None:
+    """The shortest exact text."""
+    if price is None:
+        return None
+    text = format(price, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _lines(rows: Iterable[dict[str, Any]], *, as_json: bool) -> None:

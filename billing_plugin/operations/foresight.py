@@ -48,7 +48,7 @@ class _Tokens:
 
 
 def foresee(
-    usage: Usage, account_id: str, *, at: datetime, max_output: int | None = None
+    usage: Usage, account_id: str | None, *, at: datetime, max_output: int | None = None
 ) -> Preview:
     """See the operation preview_cost."""
     most = usage.output_tokens if max_output is None else max_output

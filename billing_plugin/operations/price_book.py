@@ -31,7 +31,8 @@ MAX_STRETCHES = 16  # of time, for each of them
 ANYTHING = Usage(ANY, provider=ANY)  # what the fallback price is asked for
 
 Key = tuple[str | None, str, str]  # account with prices of its own, provider, model
-Shelf = dict[tuple[str, str], tuple[Tariff, ...]]
+Kept = tuple[datetime, datetime, Tariff]  # a tariff behind its own times: read at every rating
+Shelf = dict[tuple[str, str], tuple[Kept, ...]]
 
 
 class PriceBook:
@@ -50,9 +51,9 @@ class PriceBook:
         """
         if monotonic_ns() > self.next_look_ns:
             self._look()
-        shelf = self.own.get(account_id, self.everybodys)
-        for tariff in shelf.get((usage.provider, usage.model), ()):
-            if tariff.starts <= at < tariff.ends:
+        shelf = self.own.get(account_id, self.everybodys) if self.own else self.everybodys
+        for starts, ends, tariff in shelf.get((usage.provider, usage.model), ()):
+            if starts <= at < ends:
                 return tariff
         owner = account_id if account_id in self.own else None
         return _shelved(shelf, (owner, usage.provider, usage.model), aware(at))
@@ -113,7 +114,8 @@ def _shelved(shelf: Shelf, key: Key, at: datetime) -> Tariff:
     tariff = _compiled(key, at)
     if len(shelf) >= MAX_MODELS:
         shelf.clear()
-    shelf[key[1:]] = (tariff, *shelf.get(key[1:], ())[: MAX_STRETCHES - 1])
+    kept = (tariff.starts, tariff.ends, tariff)
+    shelf[key[1:]] = (kept, *shelf.get(key[1:], ())[: MAX_STRETCHES - 1])
     return tariff
 
 

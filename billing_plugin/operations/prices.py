@@ -68,7 +68,7 @@ def preview_cost(
 
 @operation(scope="prices:read", effect="reads")
 def list_prices(
-    actor: Actor, *, account_id: str | None = None, at: datetime | None = None
+    actor: Actor, *, at: datetime | None = None, account_id: str | None = None
 ) -> list[Price]:
     """Prices of the book, oldest first: everybody's, and those of the account (None: the actor's).
 
@@ -128,8 +128,9 @@ def end_price(actor: Actor, price_id: str, *, at: datetime | None = None) -> Pri
     InvalidRequest for a past instant. Only operators may do this.
     """
     del actor
-    ends = aware(at or now())
-    if ends < now():
+    present = now()
+    ends = aware(at or present)
+    if ends < present:
         raise InvalidRequest("A price ends now or later.", code="past_price")
     with write_transaction():
         price = price_rows.end(price_id, ends)

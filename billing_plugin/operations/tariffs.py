@@ -85,12 +85,13 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class PlainCounter:
-    """The usual prices: input, output, and what a cache gives or takes. Weights in 1/scale nano.
+    """The usual prices: input, output, what a cache gives or takes, none for a request as such.
 
-    `reads` and `writes` are 1 where the kind has a price of its own, else 0.
+    All in 1/scale nano.
+    `reads` and `writes` are 1 where the kind has a price of its own; else it costs nothing apart,
+    and stays in the input.
     """
 
-    fixed: int
     input: int
     output: int
     read: int
@@ -101,12 +102,14 @@ class PlainCounter:
 
     def nanos(self, usage: Usage) -> int:
         """See Counter."""
-        given, read, written = usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens
-        if (read or written) and read * self.reads + written * self.writes > given:
-            raise InvalidRequest(_CONTRADICTION)
-        exact = self.fixed + given * self.input + usage.output_tokens * self.output
+        plain, read, written = usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens
+        exact = usage.output_tokens * self.output
         if read or written:
+            plain -= read * self.reads + written * self.writes
+            if plain < 0:
+                raise InvalidRequest(_CONTRADICTION)
             exact += read * self.read + written * self.write
+        exact += plain * self.input
         return exact if self.scale == 1 else rounded(exact, self.scale)
 
 
@@ -209,20 +212,20 @@ def _counter(prices: Mapping[str, Decimal]) -> Counter:
     fixed = nanos.get(REQUESTS, Fraction())
     scale = lcm(fixed.denominator, *(weight.denominator for weight in exact.values()))
     weights = {count: int(weight * scale) for count, weight in exact.items()}
-    if set(TOTALS) <= set(own) <= _PLAIN:
-        return _plain(weights, own, fixed=int(fixed * scale), scale=scale)
+    if set(TOTALS) <= set(prices) <= _PLAIN:
+        flat = {kind: int(price * scale) for kind, price in nanos.items()}
+        return _plain(flat, scale)
     return _wide(weights, left, unpriced=set(TOTALS) - set(own), rest=(int(fixed * scale), scale))
 
 
-def _plain(weights: dict[str, int], own: list[str], *, fixed: int, scale: int) -> Counter:
+def _plain(prices: dict[str, int], scale: int) -> Counter:
     return PlainCounter(
-        fixed=fixed,
-        input=weights["input_tokens"],
-        output=weights["output_tokens"],
-        read=weights["cache_read_tokens"],
-        write=weights["cache_write_tokens"],
-        reads=int("cache_read_tokens" in own),
-        writes=int("cache_write_tokens" in own),
+        input=prices["input_tokens"],
+        output=prices["output_tokens"],
+        read=prices.get("cache_read_tokens", 0),
+        write=prices.get("cache_write_tokens", 0),
+        reads=int("cache_read_tokens" in prices),
+        writes=int("cache_write_tokens" in prices),
         scale=scale,
     )
 
