@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask
 from flask import Flask, Request, Response, request
@@ -20,7 +20,9 @@ from billing_plugin.context import Actor, Instance, connect_to, require, utc_now
 from billing_plugin.dialects import conduit, native, spideriq
 from billing_plugin.dialects.entrance import EXTENSION, Entrance, attend, patient_rules
 from billing_plugin.errors import ConfigurationError, NotSupported
-from billing_plugin.providers.listing import Listing, PriceList
+
+if TYPE_CHECKING:  # mounting must not pay for it
+    from billing_plugin.providers.listing import Listing, PriceList
 
 FACES: tuple[tuple[Entrance, str], ...] = (
     (Entrance("native", native.ROUTES), "native_prefix"),

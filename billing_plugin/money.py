@@ -163,7 +163,7 @@ def counted(nanos: int, currency: str) -> Money:
 
     Raises InvalidRequest beyond 64 bits.
     """
-    if nanos > MAX_NANOS:
+    if not -MAX_NANOS <= nanos <= MAX_NANOS:
         return Money(nanos, currency)
     money = _blank(Money)
     _set_nanos(money, nanos)

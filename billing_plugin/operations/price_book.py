@@ -39,8 +39,9 @@ class PriceBook:
     """The compiled prices of one instance in one process."""
 
     def __init__(self) -> None:
-        self.everybodys: Shelf = {}
-        self.own: dict[str | None, Shelf] = {}  # of accounts that have prices of their own
+        # Everybody's, and by account those of accounts that have prices of their own. Replaced as
+        # one: a reader must not take an account for one without, and everybody's for another time.
+        self.shelves: tuple[Shelf, dict[str | None, Shelf]] = ({}, {})
         self.state: tuple[int, str] | None = None
         self.next_look_ns = 0
 
@@ -51,11 +52,12 @@ class PriceBook:
         """
         if monotonic_ns() > self.next_look_ns:
             self._look()
-        shelf = self.own.get(account_id, self.everybodys) if self.own else self.everybodys
+        everybodys, own = self.shelves
+        shelf = own.get(account_id, everybodys) if own else everybodys
         for starts, ends, tariff in shelf.get((usage.provider, usage.model), ()):
             if starts <= at < ends:
                 return tariff
-        owner = account_id if account_id in self.own else None
+        owner = None if shelf is everybodys else account_id
         return _shelved(shelf, (owner, usage.provider, usage.model), aware(at))
 
     def forget(self) -> None:
@@ -63,19 +65,23 @@ class PriceBook:
         self.next_look_ns = 0
 
     def _look(self) -> None:
-        self.next_look_ns = monotonic_ns() + LOOK_EVERY_NS
-        state = prices.version(), getattr(current().price_list, "edition", "")
+        self.next_look_ns = monotonic_ns() + LOOK_EVERY_NS  # first: a change meanwhile resets it
+        try:
+            self._renew((prices.version(), getattr(current().price_list, "edition", "")))
+        except BaseException:
+            self.forget()
+            raise
+
+    def _renew(self, state: tuple[int, str]) -> None:
+        """Forgets what was compiled in another state. Who compiles now fills the old shelves."""
         if state != self.state:
-            # New shelves: whoever is compiling now puts the old price on an old one.
-            self.own = {account_id: {} for account_id in prices.accounts_with_own()}
-            self.everybodys = {}
+            self.shelves = {}, {account_id: {} for account_id in prices.accounts_with_own()}
             self.state = state
 
 
 def book() -> PriceBook:
     """The price book of the instance at work."""
-    found: PriceBook | None = current().price_book
-    return found or _opened()
+    return current().price_book or _opened()
 
 
 def listing_of(price: Price) -> Listing:

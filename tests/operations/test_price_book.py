@@ -139,16 +139,40 @@ def test_the_list_is_asked_once_for_a_model(billing: Billing) -> None:
     assert len(billing.instance.price_list.asked) == 1
 
 
+def test_a_look_that_fails_is_taken_again(
+    billing: Billing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paid(billing)
+    put(billing, "2")
+
+    def broken() -> int:
+        raise errors.StorageUnavailable("away")
+
+    with monkeypatch.context() as away:
+        away.setattr(price_book.prices, "version", broken)
+        with pytest.raises(errors.StorageUnavailable):
+            paid(billing)
+    assert paid(billing) == "2.00"
+
+
+def test_an_accounts_own_price_is_nobody_elses(billing: Billing) -> None:
+    one, other = account_with(billing), account_with(billing)
+    put(billing, "2", account_id=one.account_id)
+    put(billing, "3", account_id=other.account_id, model="x")
+    for _ in range(2):
+        assert [paid(billing, actor) for actor in (one, other, None)] == ["2.00", "1.00", "1.00"]
+
+
 def test_what_is_kept_is_bounded(billing: Billing) -> None:
     with billing.instance.active():
         for number in range(MAX_MODELS + 10):
             with pytest.raises(errors.UnpricedModel):
                 rate(Usage(f"made-up-{number}", "p"), START)
-    kept = billing.instance.price_book.everybodys
+    kept = billing.instance.price_book.shelves[0]
     assert len(kept) <= MAX_MODELS
     for days in range(1, MAX_STRETCHES + 5):
         put(billing, "2", valid_from=START + days * DAY)
     for days in range(MAX_STRETCHES + 5):
         paid(billing, at=START + days * DAY)
-    kept = billing.instance.price_book.everybodys
+    kept = billing.instance.price_book.shelves[0]
     assert {len(tariffs) for tariffs in kept.values()} == {MAX_STRETCHES}
