@@ -10,8 +10,14 @@ from typing import Any, NamedTuple
 from billing_plugin.errors import ConfigurationError
 
 PREFIX = "BILLING_"
-AT_LEAST_ONE = ("max_batch", "max_body_bytes", "sync_interval_s", "provider_timeout_s")
 UNPRICED = ("refuse", "fallback", "allow")
+AT_LEAST_ONE = (
+    "hold_expires_s",
+    "max_batch",
+    "max_body_bytes",
+    "sync_interval_s",
+    "provider_timeout_s",
+)
 MAY_HOLD_SECRETS = ("database_url", "redis_url", "secret_keys")
 # Read by the doors: whose key speaks over stdio, and a vendor's keys when one is connected.
 OTHER_VARIABLES = (
@@ -40,6 +46,7 @@ class Settings(NamedTuple):
     provider_timeout_s: int = 20
     queue_name: str = "billing"
     unpriced: str = "refuse"  # or "fallback" (the price of *), or "allow" (costs nothing, flagged)
+    hold_expires_s: int = 600  # of holds that name no deadline
     max_batch: int = 1_000  # usage records in one request
     max_body_bytes: int = 1_048_576
 

@@ -11,7 +11,7 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -29,6 +29,7 @@ from billing_plugin.errors import ConfigurationError, NotFound, StorageUnavailab
 
 _at_work: ContextVar[Instance | None] = ContextVar("billing_instance", default=None)
 _WAIT_S = 30
+STORAGE_ERRORS = (peewee.OperationalError, peewee.InterfaceError, MaxConnectionsExceeded)
 _SQLITE_PRAGMAS = {
     "busy_timeout": _WAIT_S * 1000,
     "journal_mode": "wal",
@@ -69,14 +70,16 @@ class Instance:
         self.open_vault = open_vault
         self.clock = clock
         self.prepare = prepare
+        self.kept: dict[str, Any] = {}  # what may be read again at any time, by name
 
-    @contextmanager
-    def active(self) -> Iterator[Instance]:
+    def active(self) -> AbstractContextManager[Instance]:
         """Puts this instance to work in the present context, with an open connection."""
         if _at_work.get() is self and not self.database.is_closed():
-            with _storage_errors("reached"):
-                yield self
-            return
+            return _StillActive(self)
+        return self._activated()
+
+    @contextmanager
+    def _activated(self) -> Iterator[Instance]:
         token = _at_work.set(self)
         try:
             with _storage_errors("reached"), _connected(self.database):
@@ -95,10 +98,38 @@ class Instance:
                 raise
 
 
+class _StillActive(AbstractContextManager[Instance]):
+    """Of an instance that is at work already: every operation within another passes here."""
+
+    __slots__ = ("_instance",)
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+
+    def __enter__(self) -> Instance:
+        return self._instance
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, STORAGE_ERRORS):
+            raise _unavailable("reached", error) from error
+
+
+class Signature(NamedTuple):
+    """Who wrote a row: in a word (key, host, operator, system), by which key, in which request."""
+
+    actor: str
+    key_id: str | None = None
+    request_id: str | None = None
+
+
+BY_ITSELF = Signature("system")  # what the rules demand and nobody asked for
+
+
 class Actor(NamedTuple):
     """Who asks: an account's key, or (without account) an operator of the whole instance.
 
-    `scopes` are the words an operation may demand; "*" stands for all of them.
+    `scopes` are the words an operation may demand; "*" stands for all of them. `agent` is the name
+    of the program that the key was given to.
     """
 
     instance: Instance
@@ -107,6 +138,14 @@ class Actor(NamedTuple):
     key_id: str | None = None
     currency: str | None = None  # of the account
     request_id: str | None = None
+    agent: str | None = None
+
+    @property
+    def signature(self) -> Signature:
+        """By which its rows are signed."""
+        if self.key_id:
+            return Signature("key", self.key_id, self.request_id)
+        return Signature("host" if self.account_id else "operator", None, self.request_id)
 
     def __repr__(self) -> str:
         """Without the instance, whose settings may hold a password."""
@@ -148,6 +187,11 @@ def current() -> Instance:
     if instance is None:
         raise ConfigurationError("No billing instance is at work here.")
     return instance
+
+
+def has_own_clock() -> bool:
+    """Whether the instance at work was given a clock, as tests do; else the database's counts."""
+    return current().clock is not utc_now
 
 
 def now() -> datetime:
@@ -247,9 +291,12 @@ def _alone_after_fork(database: peewee.Database) -> peewee.Database:
 def _storage_errors(done: str) -> Iterator[None]:
     try:
         yield
-    except (peewee.OperationalError, peewee.InterfaceError, MaxConnectionsExceeded) as error:
-        message = f"The database cannot be {done} now."
-        raise StorageUnavailable(message, details=repr(error)) from error
+    except STORAGE_ERRORS as error:
+        raise _unavailable(done, error) from error
+
+
+def _unavailable(done: str, error: BaseException) -> StorageUnavailable:
+    return StorageUnavailable(f"The database cannot be {done} now.", details=repr(error))
 
 
 @contextmanager

@@ -86,6 +86,13 @@ class IdempotencyConflict(Conflict):
     default_code = "idempotency_conflict"
 
 
+class PreconditionFailed(BillingError):
+    """The thing is not as the caller saw it last; reading it again helps."""
+
+    status = 412
+    default_code = "precondition_failed"
+
+
 class PayloadTooLarge(BillingError):
     """The body or the batch is larger than is read."""
 

@@ -106,11 +106,18 @@ class Billing:
             )
 
     def actor(
-        self, account_id: str | None = None, *, scopes: frozenset[str] | None = None
+        self,
+        account_id: str | None = None,
+        *,
+        scopes: frozenset[str] | None = None,
+        agent: str | None = None,
     ) -> Actor:
-        """Who asks from inside the host's own code: all scopes of one account, or an operator."""
+        """Who asks from inside the host's own code: all scopes of one account, or an operator.
+
+        `agent` names the program that acts, where limits are about agents.
+        """
         held = frozenset({"*"}) if scopes is None else scopes
-        return Actor(self.instance, account_id=account_id, scopes=held)
+        return Actor(self.instance, account_id=account_id, scopes=held, agent=agent)
 
     def operator(self) -> Actor:
         """The operator of this instance."""

@@ -22,6 +22,18 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{uuid7().hex}"
 
 
+def new_ids(prefix: str, number: int) -> list[str]:
+    """As many new ids, each one more than the one before (RFC 9562, monotonic random)."""
+    first = uuid7().int
+    return [f"{prefix}_{first + step:032x}" for step in range(number)]
+
+
+def new_pair(first: str, second: str) -> tuple[str, str]:
+    """Two new ids at once, of different prefixes."""
+    number = uuid7().int
+    return f"{first}_{number:032x}", f"{second}_{number + 1:032x}"
+
+
 def hex_of(identifier: str) -> str:
     """The 32 hex digits of an id. Raises NotFound if it is not one of ours."""
     match = _PREFIXED.fullmatch(identifier)

@@ -187,3 +187,18 @@ def split_cents(parts: Sequence[Money]) -> list[int]:
     for index in by_remainder[:missing]:
         cents[index] += 1
     return cents
+
+
+def split_nanos(total: int, weights: Sequence[int]) -> list[int]:
+    """Parts of `total` in proportion to the weights, adding up to it (largest remainder).
+
+    No part exceeds its weight where the total does not exceed their sum.
+    """
+    whole = sum(weights)
+    if whole == 0:
+        return [0 for _ in weights]
+    parts = [total * weight // whole for weight in weights]
+    by_remainder = sorted(range(len(parts)), key=lambda i: -(total * weights[i] % whole))
+    for index in by_remainder[: total - sum(parts)]:
+        parts[index] += 1
+    return parts

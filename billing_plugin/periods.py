@@ -25,6 +25,9 @@ LAST_YEAR = 9998
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _DAY_S = 86_400
+SLOTS = 64  # of a sliding window
+# the length of a named window that slides, in seconds; `total` has nowhere to slide to
+SLIDING_S = {DAILY: _DAY_S, WEEKLY: 7 * _DAY_S, MONTHLY: 30 * _DAY_S}
 MAX_WINDOW_S = 100 * 366 * _DAY_S
 
 
@@ -101,6 +104,23 @@ def window_of_seconds(length_s: int, at: datetime) -> Period:
     length = timedelta(seconds=length_s)
     start = BEGINNING + ((aware(at) - BEGINNING) // length) * length
     return Period(start, start + length)
+
+
+def slot(length_s: int, at: datetime) -> Period:
+    """The slot that holds the instant, of SLOTS that a sliding window of `length_s` moves by.
+
+    A 64th of whole seconds is a whole number of microseconds, so slots tile time exactly.
+    """
+    if type(length_s) is not int or not 0 < length_s <= MAX_WINDOW_S:
+        raise InvalidRequest("A window has a whole number of seconds, at most 100 years.")
+    length = slot_length(length_s)
+    start = BEGINNING + ((aware(at) - BEGINNING) // length) * length
+    return Period(start, start + length)
+
+
+def slot_length(length_s: int) -> timedelta:
+    """How far a sliding window of `length_s` moves at a time."""
+    return timedelta(microseconds=length_s * (1_000_000 // SLOTS))
 
 
 def days(first: date, last: date, zone: str = "UTC") -> Period:

@@ -16,7 +16,6 @@ from billing_plugin.money import split_cents
 from billing_plugin.operations.ledger import Balance
 from billing_plugin.operations.limits import LimitState
 from billing_plugin.operations.reports import SpendReport
-from billing_plugin.periods import TOTAL
 from mcp_server.refusals import plain
 
 MOST_LINES = 25
@@ -67,9 +66,9 @@ class LimitView(BaseModel):
     zone: str
     spent: MoneyView
     held: MoneyView
-    remaining: MoneyView
+    remaining: MoneyView | None
     window_start: datetime
-    resets_at: datetime
+    resets_at: datetime | None
 
 
 class SpendLine(BaseModel):
@@ -138,7 +137,7 @@ def limit_view(state: LimitState) -> LimitView:
         zone=limit.zone,
         spent=_money(state.spent),
         held=_money(state.held),
-        remaining=_money(state.remaining, state.remaining.cents_down),
+        remaining=_money(state.remaining, state.remaining.cents_down) if state.remaining else None,
         window_start=state.window_start,
         resets_at=state.resets_at,
     )
@@ -169,11 +168,12 @@ def _money(value: Money, cents: int | None = None) -> MoneyView:
 def _limit_words(state: LimitState) -> str:
     limit = state.limit
     resets = "It never resets."
-    if limit.window_name != TOTAL:
+    if state.resets_at:
         resets = f"It resets at {state.resets_at:%Y-%m-%d %H:%M} UTC."
+    left = f", {state.remaining.text} left" if state.remaining else ""
     return (
-        f"{limit.window_name.capitalize()} limit of {limit.amount}: {state.spent.text} spent,"
-        f" {state.remaining.text} left. {resets}"
+        f"{limit.window_name.capitalize()} limit of {limit.amount}:"
+        f" {state.spent.text} spent{left}. {resets}"
     )
 
 

@@ -10,6 +10,7 @@ from billing_plugin import ids
 from billing_plugin.errors import NotFound
 from billing_plugin.models.base import Table, UTCDateTimeField, execute, fetch_one
 from billing_plugin.money import Money
+from billing_plugin.periods import END
 
 PREFIX = "acct"
 
@@ -22,8 +23,14 @@ class Account(Table):
     currency = peewee.TextField()
     posted_nanos = peewee.BigIntegerField(default=0)
     held_nanos = peewee.BigIntegerField(default=0)
+    postpaid_nanos = peewee.BigIntegerField(default=0)
     floor_nanos = peewee.BigIntegerField(default=0)
     sequence = peewee.BigIntegerField(default=0)
+    seal = peewee.TextField(default="")
+    limits_version = peewee.BigIntegerField(default=0)
+    drawn_sequence = peewee.BigIntegerField(default=0)
+    due_at = UTCDateTimeField(default=END)
+    cycle_ends_at = UTCDateTimeField(null=True)
     manual_sync_at = UTCDateTimeField(null=True)
     created_at = UTCDateTimeField()
 
@@ -42,8 +49,13 @@ class Account(Table):
 
     @property
     def available(self) -> Money:
-        """Money that may be spent."""
+        """Money of the account's own that may be spent; negative while it uses postpaid."""
         return self.posted - self.held
+
+    @property
+    def postpaid(self) -> Money:
+        """What may be used beyond that in a month, to be paid afterwards."""
+        return Money(self.postpaid_nanos, self.currency)
 
 
 def create(name: str, currency: str, at: datetime) -> Account:
@@ -58,6 +70,14 @@ def get(account_id: str) -> Account:
     if account is None:
         raise NotFound("There is no such account.")
     return account
+
+
+def page(*, before: str | None = None, limit: int = 50) -> list[Account]:
+    """Accounts, newest first; `before` is the id to go on from."""
+    query = Account.select()
+    if before is not None:
+        query = query.where(Account.id < before)
+    return list(query.order_by(Account.id.desc()).limit(limit))
 
 
 def claim_manual_sync(account_id: str, at: datetime, *, not_after: datetime) -> datetime | None:

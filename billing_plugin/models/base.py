@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import peewee
@@ -21,7 +23,8 @@ else:
     TimeBase, JSONBase = peewee.Field, peewee.TextField
 
 Row = tuple[Any, ...]
-_PEEWEES: Any = vars(peewee)["__exception_wrapper__"]  # turns a driver's errors into peewee's
+_COPY_FROM = 20  # rows; below, statements in one pipeline are as fast
+_PEEWEES: Any = vars(peewee)["__exception_wrapper__"]
 
 
 class UTCDateTimeField(TimeBase):
@@ -47,7 +50,7 @@ class JSONField(JSONBase):
 
     def python_value(self, value: str) -> Any:
         """The document."""
-        return json.loads(value, parse_float=Decimal)
+        return load(value)
 
 
 class Table(peewee.Model):
@@ -69,12 +72,14 @@ def dump(value: Any) -> str:
         raise InvalidRequest("The metadata is not JSON.") from error
 
 
-def stored_time(at: datetime) -> Any:
-    """The form in which the present database keeps an instant."""
-    instant = aware(at)
-    if not context.is_sqlite():
-        return instant
-    return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
+def load(text: str) -> Any:
+    """The document behind stored JSON text."""
+    return json.loads(text, parse_float=Decimal)
+
+
+def stored_time(at: datetime) -> str:
+    """The text by which both databases are told an instant; SQLite keeps it, of fixed width."""
+    return aware(at).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def read_time(value: Any) -> datetime | None:
@@ -86,16 +91,30 @@ def read_time(value: Any) -> datetime | None:
 
 def execute(sql: str, values: Sequence[Any] = ()) -> Any:
     """Runs constant SQL written with `?`; instants among the values are put into stored form."""
-    database = context.current().database
-    return database.execute_sql(_placed(sql), tuple(_stored(value) for value in values))
+    return context.current().database.execute_sql(_placed(sql), _stored(values))
 
 
 def execute_many(sql: str, rows: Iterable[Sequence[Any]]) -> None:
     """Runs one constant statement for many rows, in the present transaction."""
-    stored = [tuple(_stored(value) for value in row) for row in rows]
-    if stored:
-        with _PEEWEES:  # so that a full disk or a lost server has the same name as elsewhere
+    stored = [_stored(row) for row in rows]
+    if len(stored) == 1:
+        context.current().database.execute_sql(_placed(sql), stored[0])
+    elif stored:
+        with driver_errors():
             context.current().database.cursor().executemany(_placed(sql), stored)
+
+
+def insert_many(table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Inserts rows in stored form: by COPY where there are many and the database has it."""
+    if len(rows) < _COPY_FROM or context.is_sqlite():
+        places_ = ", ".join("?" * len(rows[0])) if rows else ""
+        execute_many(f"INSERT INTO {table} ({columns}) VALUES ({places_})", rows)
+        return
+    with driver_errors():
+        cursor = context.current().database.cursor()
+        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
 
 
 def fetch_one(sql: str, values: Sequence[Any] = ()) -> Row | None:
@@ -108,6 +127,12 @@ def fetch_all(sql: str, values: Sequence[Any] = ()) -> list[Row]:
     return cast("list[Row]", execute(sql, values).fetchall())
 
 
+def driver_errors() -> AbstractContextManager[None]:
+    """Turns a driver's errors into peewee's, where we speak to the driver ourselves."""
+    found: AbstractContextManager[None] = _PEEWEES
+    return found
+
+
 def locking() -> str:
     """The suffix that locks selected rows; SQLite's IMMEDIATE transaction has locked already."""
     return "" if context.is_sqlite() else " FOR UPDATE"
@@ -118,12 +143,20 @@ def places(values: Sequence[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
+@lru_cache(maxsize=1024)
+def _with_percents(sql: str) -> str:
+    return sql.replace("?", "%s")
+
+
 def _placed(sql: str) -> str:
-    return sql if context.is_sqlite() else sql.replace("?", "%s")
+    return sql if context.is_sqlite() else _with_percents(sql)
 
 
-def _stored(value: Any) -> Any:
-    return stored_time(value) if isinstance(value, datetime) else value
+def _stored(values: Sequence[Any]) -> Sequence[Any]:
+    for value in values:
+        if type(value) is datetime:
+            return [stored_time(one) if type(one) is datetime else one for one in values]
+    return values
 
 
 def _exact(value: Any) -> str:

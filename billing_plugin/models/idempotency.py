@@ -1,78 +1,106 @@
 """Idempotency keys: a narrow table of hashes, so that random caller keys stay out of the ledger.
 
 A key belongs to one account and one operation. The same content replays the first answer; other
-content is a conflict.
+content is a conflict. Keys are kept for KEPT_DAYS at least; `prune` takes older ones away.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from billing_plugin.errors import IdempotencyConflict, InvalidRequest
-from billing_plugin.models.base import dump, execute_many, fetch_all, places
+from billing_plugin.models.base import dump, execute, fetch_all, insert_many, places
 
+TABLE = "billing_idempotency_key"
 MAX_KEY_LENGTH = 255
+KEPT_DAYS = 35  # the billing cycle of every contract we speak, and a few days to look into it
+_COLUMNS = "digest, content, result_id, day"
 _FIND = "SELECT digest, content, result_id FROM billing_idempotency_key"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """What a caller means to do once: a digest of the key and a fingerprint of the content."""
 
-    digest: str
-    content: str
+    digest: bytes
+    content: bytes
 
 
 def intent(account_id: str, operation: str, *, key: str, content: Any) -> Intent:
-    """The intent behind a caller's key. Raises InvalidRequest for a malformed key."""
+    """The intent behind a caller's key; `content` is text or what JSON can say.
+
+    Raises InvalidRequest for a malformed key.
+    """
     if not key or len(key) > MAX_KEY_LENGTH or not key.isprintable():
         raise InvalidRequest("An idempotency key has 1 to 255 printable characters.")
-    return Intent(_hash(f"{account_id}\0{operation}\0{key}"), _hash(dump(content)))
+    said = content if isinstance(content, str) else dump(content)
+    return Intent(_hash(f"{account_id}\0{operation}\0{key}"), _hash(said))
 
 
-def replays(intents: Iterable[Intent]) -> dict[str, str]:
+def replays(intents: Iterable[Intent]) -> dict[bytes, str]:
     """Result ids of the intents that were carried out before, by digest.
 
     Raises IdempotencyConflict when one of them had other content, there or among the intents.
     """
     contents = _contents(intents)
-    found: dict[str, str] = {}
-    for chunk in _chunks(list(contents)):
+    found: dict[bytes, str] = {}
+    for digest, (content, result_id) in stored(contents).items():
+        refuse_other(contents[digest], content)
+        found[digest] = result_id
+    return found
+
+
+def stored(digests: Iterable[bytes]) -> dict[bytes, tuple[bytes, str]]:
+    """Content and result id of every digest that is known, by digest."""
+    found: dict[bytes, tuple[bytes, str]] = {}
+    for chunk in _chunks(list(digests)):
         rows = fetch_all(_FIND + f" WHERE digest IN ({places(chunk)})", chunk)
-        for digest, content, result_id in rows:
-            _refuse_other(contents[digest], content)
-            found[digest] = result_id
+        found.update({bytes(row[0]): (bytes(row[1]), row[2]) for row in rows})
     return found
 
 
 def remember(done: Iterable[tuple[Intent, str]], at: datetime) -> None:
     """Stores the results of intents in the present transaction."""
-    execute_many(
-        "INSERT INTO billing_idempotency_key (digest, content, result_id, created_at)"
-        " VALUES (?, ?, ?, ?)",
-        [(intent.digest, intent.content, result_id, at) for intent, result_id in done],
-    )
+    day = day_of(at)
+    rows = [(intent.digest, intent.content, result_id, day) for intent, result_id in done]
+    if rows:
+        insert_many(TABLE, _COLUMNS, rows)
 
 
-def _contents(intents: Iterable[Intent]) -> dict[str, str]:
-    contents: dict[str, str] = {}
-    for one in intents:
-        _refuse_other(contents.setdefault(one.digest, one.content), one.content)
-    return contents
+def prune(at: datetime, *, size: int = 10_000) -> int:
+    """Takes away keys older than KEPT_DAYS, `size` at most; returns how many there were."""
+    gone: int = execute(
+        "DELETE FROM billing_idempotency_key WHERE digest IN"
+        " (SELECT digest FROM billing_idempotency_key WHERE day < ? LIMIT ?)",
+        (day_of(at) - KEPT_DAYS, size),
+    ).rowcount
+    return gone
 
 
-def _refuse_other(content: str, other: str) -> None:
+def day_of(at: datetime) -> int:
+    """The number of the UTC day since 1970."""
+    return (at - _EPOCH).days
+
+
+def refuse_other(content: bytes, other: bytes) -> None:
+    """Raises IdempotencyConflict where two contents under one key differ."""
     if content != other:
         raise IdempotencyConflict("This idempotency key was used with other content.")
 
 
-def _chunks(values: list[str], size: int = 500) -> list[list[str]]:
+def _contents(intents: Iterable[Intent]) -> dict[bytes, bytes]:
+    contents: dict[bytes, bytes] = {}
+    for one in intents:
+        refuse_other(contents.setdefault(one.digest, one.content), one.content)
+    return contents
+
+
+def _chunks(values: list[bytes], size: int = 500) -> list[list[bytes]]:
     return [values[start : start + size] for start in range(0, len(values), size)]
 
 
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()[:16]

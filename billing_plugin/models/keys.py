@@ -1,4 +1,4 @@
-"""API keys: credentials of an account, with scopes. Only a hash of the secret is stored."""
+"""API keys: credentials of an account, or of its agent. Only a hash of the secret is stored."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class ApiKey(Table):
     id = peewee.TextField(primary_key=True)
     account_id = peewee.TextField()
     name = peewee.TextField()
+    agent = peewee.TextField(null=True)
     secret_hash = peewee.TextField()
     scopes = peewee.TextField()
     created_at = UTCDateTimeField()
@@ -40,12 +41,14 @@ def create(
     name: str,
     at: datetime,
     expires_at: datetime | None = None,
+    agent: str | None = None,
 ) -> ApiKey:
     """Stores a new key."""
     return ApiKey.create(
         id=ids.new_id(PREFIX),
         account_id=account_id,
         name=name,
+        agent=agent,
         secret_hash=secret_hash,
         scopes=scopes,
         created_at=at,
@@ -63,3 +66,9 @@ def revoke(account_id: str, key_id: str, at: datetime) -> bool:
     owned = (ApiKey.id == key_id) & (ApiKey.account_id == account_id)
     changed = ApiKey.update(revoked_at=at).where(owned & ApiKey.revoked_at.is_null()).execute()
     return bool(changed) or ApiKey.select().where(owned).exists()
+
+
+def every(account_id: str) -> list[ApiKey]:
+    """The account's keys, newest first."""
+    owned = ApiKey.select().where(ApiKey.account_id == account_id)
+    return list(owned.order_by(ApiKey.id.desc()))

@@ -3,70 +3,69 @@
 A `Book` is one account's ledger opened for writing inside a transaction. It holds the account's
 row lock, so whatever it decides (is there enough?) stays true until the transaction ends. The
 guard in the closing UPDATE and the table's CHECK are the net under it.
+
+Every entry carries a seal: a hash over its content and the seal before it. Whoever changes, adds
+or takes away an entry behind our back breaks the chain at that entry.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import peewee
 
-from billing_plugin import ids
+from billing_plugin import context, ids
+from billing_plugin.context import BY_ITSELF, Signature
 from billing_plugin.errors import InsufficientFunds, InternalError, InvalidRequest, NotFound
 from billing_plugin.models.base import (
     JSONField,
+    Row,
     Table,
     UTCDateTimeField,
     dump,
-    execute_many,
-    fetch_all,
+    execute,
     fetch_one,
+    insert_many,
     locking,
+    read_time,
+    stored_time,
 )
 from billing_plugin.money import Money
+from billing_plugin.periods import END
 
 PREFIX = "led"
 # kind of entry -> the house account on its other side
 COUNTER_ACCOUNTS = {
     "topup": "processor",
     "usage": "revenue",
+    "rerating": "revenue",
+    "reversal": "revenue",
+    "refund": "revenue",
     "support": "promotion",
+    "promotion": "promotion",
+    "expiry": "promotion",
     "adjustment": "adjustment",
-    "refund": "processor",
+    "postpaid": "receivable",
 }
-_INSERT = (
-    "INSERT INTO billing_ledger_entry (id, account_id, counter_account, kind, amount_nanos,"
-    " currency, balance_after_nanos, sequence, reference_id, key_id, request_id, metadata,"
-    " effective_at, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+TABLE = "billing_ledger_entry"
+COLUMNS = (
+    "id, account_id, counter_account, kind, amount_nanos, currency, balance_after_nanos, sequence,"
+    " reference_id, reverses_id, actor, key_id, request_id, metadata, effective_at, recorded_at,"
+    " seal"
 )
 _LOCK = (
-    "SELECT currency, posted_nanos, held_nanos, floor_nanos, sequence FROM billing_account"
-    " WHERE id = ?"
+    "SELECT currency, posted_nanos, held_nanos, postpaid_nanos, floor_nanos, sequence, seal,"
+    " limits_version, drawn_sequence, due_at, cycle_ends_at, {clock}"
+    " FROM billing_account WHERE id = ?"
 )
 _CLOSE = (
-    "UPDATE billing_account SET posted_nanos = posted_nanos + ?, sequence = sequence + ?"
-    " WHERE id = ? AND sequence = ? AND posted_nanos + ? - held_nanos >= floor_nanos RETURNING id"
-)
-_ACCOUNTS = (
-    "SELECT a.id, a.posted_nanos, a.sequence, a.posted_nanos - a.held_nanos < a.floor_nanos,"
-    " COALESCE(e.total, 0), COALESCE(e.number, 0), COALESCE(last.balance_after_nanos, 0)"
-    " FROM billing_account a LEFT JOIN (SELECT account_id, SUM(amount_nanos) AS total,"
-    " COUNT(*) AS number FROM billing_ledger_entry GROUP BY account_id) e"
-    " ON e.account_id = a.id LEFT JOIN billing_ledger_entry last"
-    " ON last.account_id = a.id AND last.sequence = a.sequence ORDER BY a.id"
-)
-_CHAIN = (
-    "SELECT id, account_id, CASE WHEN sequence <> previous + 1 THEN 'its sequence leaves a gap'"
-    " WHEN balance_after_nanos <> before + amount_nanos THEN 'its balance_after does not follow'"
-    " ELSE 'its currency is not the account''s' END FROM (SELECT e.*, a.currency AS own,"
-    " COALESCE(LAG(e.sequence) OVER steps, 0) AS previous,"
-    " COALESCE(LAG(e.balance_after_nanos) OVER steps, 0) AS before"
-    " FROM billing_ledger_entry e JOIN billing_account a ON a.id = e.account_id"
-    " WINDOW steps AS (PARTITION BY e.account_id ORDER BY e.sequence)) chain"
-    " WHERE sequence <> previous + 1 OR balance_after_nanos <> before + amount_nanos"
-    " OR currency <> own ORDER BY account_id, sequence"
+    "UPDATE billing_account SET posted_nanos = ?, held_nanos = ?, postpaid_nanos = ?,"
+    " floor_nanos = ?, sequence = ?, seal = ?, drawn_sequence = ?, due_at = ?, cycle_ends_at = ?"
+    " WHERE id = ? AND sequence = ?"
 )
 
 
@@ -82,14 +81,17 @@ class LedgerEntry(Table):
     balance_after_nanos = peewee.BigIntegerField()
     sequence = peewee.BigIntegerField()
     reference_id = peewee.TextField(null=True)
+    reverses_id = peewee.TextField(null=True)
+    actor = peewee.TextField()
     key_id = peewee.TextField(null=True)
     request_id = peewee.TextField(null=True)
     metadata = JSONField()
     effective_at = UTCDateTimeField()
     recorded_at = UTCDateTimeField()
+    seal = peewee.TextField()
 
     class Meta:
-        table_name = "billing_ledger_entry"
+        table_name = TABLE
 
     @property
     def amount(self) -> Money:
@@ -104,42 +106,60 @@ class LedgerEntry(Table):
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """What is to be entered: kind (see COUNTER_ACCOUNTS), signed amount, and where it came from."""
+    """What is to be entered: kind (see COUNTER_ACCOUNTS), signed nanos, and where it came from.
+
+    `signature` is the book's own where it names none; `effective_at` the book's time.
+    """
 
     kind: str
-    amount: Money
-    effective_at: datetime
+    nanos: int
+    effective_at: datetime | None = None
     reference_id: str | None = None
+    reverses_id: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    signature: Signature | None = None
 
 
 @dataclass(slots=True)
 class Book:
-    """One account's ledger, open for writing under its lock. Made by `open_book`."""
+    """One account's ledger, open for writing under its lock. Made by `open_book`.
+
+    `at` is the moment of everything that is decided: the database's clock, under the lock.
+    """
 
     account_id: str
     currency: str
     posted_nanos: int
     held_nanos: int
+    postpaid_nanos: int
     floor_nanos: int
     sequence: int
-    key_id: str | None = None
-    request_id: str | None = None
+    seal: str
+    limits_version: int
+    drawn_sequence: int
+    due_at: datetime
+    cycle_ends_at: datetime | None
+    at: datetime
+    signature: Signature = BY_ITSELF
     _rows: list[tuple[Any, ...]] = field(default_factory=list)
-    _moved_nanos: int = 0
+    _opened: tuple[Any, ...] = ()
 
     @property
     def available(self) -> Money:
-        """What may be spent now, by what was entered so far."""
+        """What may be spent now of the account's own, by what was entered so far."""
         return Money(self.posted_nanos - self.held_nanos, self.currency)
 
-    def refusal(self, amount: Money) -> InsufficientFunds | None:
-        """Why a debit of `amount` does not fit, or None when it does."""
-        self.require_currency(amount)
-        left = self.posted_nanos - self.held_nanos - amount.nanos
-        if left >= self.floor_nanos or amount.nanos == 0:
+    def covers(self, nanos: int) -> bool:
+        """Whether a debit or a hold of so much fits, postpaid allowance included."""
+        return nanos == 0 or self.posted_nanos - self.held_nanos - nanos >= -self.postpaid_nanos
+
+    def refusal(self, nanos: int) -> InsufficientFunds | None:
+        """Why a debit or a hold of so much does not fit, or None when it does."""
+        if self.covers(nanos):
             return None
-        facts = {"available": self.available.text, "requested": amount.text}
+        facts = {"available": self.available.text, "requested": Money(nanos, self.currency).text}
+        if self.postpaid_nanos:
+            facts["postpaid"] = Money(self.postpaid_nanos, self.currency).text
         return InsufficientFunds(
             "The available balance does not cover this.",
             extra={**facts, "currency": self.currency},
@@ -153,48 +173,98 @@ class Book:
                 code="currency_mismatch",
             )
 
-    def enter(self, movement: Movement, at: datetime) -> str:
+    def enter(self, movement: Movement) -> str:
         """Writes a movement into the book and returns its entry id. Call `close` to store.
 
-        Raises InvalidRequest for another currency and where the balance would leave 64 bits.
+        Raises InvalidRequest where the balance would leave 64 bits.
         """
-        self.require_currency(movement.amount)
-        amount = movement.amount.nanos
-        self.posted_nanos = Money(self.posted_nanos + amount).nanos
-        self._moved_nanos += amount
+        self.posted_nanos = Money(self.posted_nanos + movement.nanos).nanos
         self.sequence += 1
         entry_id = ids.new_id(PREFIX)
-        self._rows.append(self._row(entry_id, movement, at))
+        row = self._row(entry_id, movement)
+        self.seal = seal_of(self.seal, row)
+        self._rows.append((*row, self.seal))
         return entry_id
+
+    def hold(self, nanos: int) -> None:
+        """Reserves so much more, or (negative) gives it back."""
+        self.held_nanos += nanos
+
+    def overdraw(self) -> None:
+        """Lets the balance stand below its floor, because what it pays for has happened."""
+        self.floor_nanos = min(self.floor_nanos, self.posted_nanos - self.held_nanos)
 
     def close(self) -> None:
         """Stores what was entered, if the account's row still allows it. It must: it is locked."""
-        if not self._rows:
+        self.floor_nanos = max(
+            self.floor_nanos, min(self.posted_nanos - self.held_nanos, -self.postpaid_nanos)
+        )
+        state = self._state()
+        if state == self._opened:
             return
-        before = self.sequence - len(self._rows)
-        values = (self._moved_nanos, len(self._rows), self.account_id, before, self._moved_nanos)
-        if fetch_one(_CLOSE, values) is None:
+        if execute(_CLOSE, (*state, self.account_id, self._opened[4])).rowcount != 1:
             raise InternalError("The ledger refused a movement that it had allowed.")
-        execute_many(_INSERT, self._rows)
+        if self._rows:
+            insert_many(TABLE, COLUMNS, self._rows)
         self._rows = []
-        self._moved_nanos = 0
+        self._opened = state
 
-    def _row(self, entry_id: str, movement: Movement, at: datetime) -> tuple[Any, ...]:
+    def opened(self) -> Book:
+        """The book itself, remembering how it was found."""
+        self._opened = self._state()
+        return self
+
+    def _state(self) -> tuple[Any, ...]:
+        return (
+            self.posted_nanos, self.held_nanos, self.postpaid_nanos, self.floor_nanos,
+            self.sequence, self.seal, self.drawn_sequence, self.due_at, self.cycle_ends_at,
+        )  # fmt: skip
+
+    def _row(self, entry_id: str, movement: Movement) -> tuple[Any, ...]:
+        by = movement.signature or self.signature
         return (
             entry_id, self.account_id, COUNTER_ACCOUNTS[movement.kind], movement.kind,
-            movement.amount.nanos, self.currency, self.posted_nanos, self.sequence,
-            movement.reference_id, self.key_id, self.request_id, dump(movement.metadata),
-            movement.effective_at, at,
+            movement.nanos, self.currency, self.posted_nanos, self.sequence,
+            movement.reference_id, movement.reverses_id, by.actor, by.key_id, by.request_id,
+            dump(movement.metadata), stored_time(movement.effective_at or self.at),
+            stored_time(self.at),
         )  # fmt: skip
 
 
 def open_book(account_id: str) -> Book:
     """Locks the account and opens its book. Needs a write transaction. Raises NotFound."""
-    row = fetch_one(_LOCK + locking(), (account_id,))
+    own_clock = context.is_sqlite() or context.has_own_clock()
+    sql = _LOCK_HERE if own_clock else _LOCK_THERE
+    row = fetch_one(sql + locking(), (account_id,))
     if row is None:
         raise NotFound("There is no such account.")
-    currency, posted, held, floor, sequence = row
-    return Book(account_id, currency, posted, held, floor, sequence)
+    *values, due_at, cycle_ends_at, clock = row
+    at = read_time(clock) or context.now()
+    found: Row = (*values, read_time(due_at) or END, read_time(cycle_ends_at), at)
+    return Book(account_id, *found).opened()
+
+
+def seal_of(previous: str, row: Row) -> str:
+    """The seal of an entry: SHA-256 over the seal before it and all of its columns.
+
+    What is known before the account is locked comes first, by a hash of its own, so that a
+    database can finish the seal.
+    """
+    digest = digest_of((*row[:6], *row[8:13]), row[13])
+    return seal_with(previous, (row[7], row[6], row[14], row[15]), digest)
+
+
+def seal_with(previous: str, state: Row, digest: str) -> str:
+    """The seal from its parts; `state` is sequence, balance and the two times as stored."""
+    sequence, balance, effective_at, recorded_at = state
+    text = f"{previous}\n{sequence}\n{balance}\n{effective_at}\n{recorded_at}\n{digest}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_of(said: Row, metadata: str) -> str:
+    """The hash of the columns of an entry that do not depend on the account's state: of the
+    Python literal of their tuple, in ASCII."""
+    return hashlib.sha256(ascii((*said, metadata)).encode()).hexdigest()
 
 
 def get(account_id: str, entry_id: str) -> LedgerEntry:
@@ -206,35 +276,51 @@ def get(account_id: str, entry_id: str) -> LedgerEntry:
     return entry
 
 
-def newest(account_id: str, *, limit: int, offset: int = 0) -> list[LedgerEntry]:
-    """Entries of the account, newest first."""
+def newest(
+    account_id: str, *, limit: int, offset: int = 0, before: int | None = None
+) -> list[LedgerEntry]:
+    """The account's entries, newest first; `before` is the sequence to go on from."""
     query = LedgerEntry.select().where(LedgerEntry.account_id == account_id)
+    if before is not None:
+        query = query.where(LedgerEntry.sequence < before)
     return list(query.order_by(LedgerEntry.sequence.desc()).limit(limit).offset(offset))
 
 
-def broken_accounts() -> list[str]:
-    """What contradicts the ledger's invariants, one sentence for each account; normally nothing.
-
-    posted = sum of entries; sequence = number of entries; newest balance_after = posted; available
-    not below the floor.
-    """
-    return [sentence for row in fetch_all(_ACCOUNTS) for sentence in _complaints(row)]
-
-
-def broken_entries() -> list[str]:
-    """Entries that do not follow from the one before, or are not in their account's currency."""
-    return [f"{entry} of {account}: {why}" for entry, account, why in fetch_all(_CHAIN)]
+def balance_at(account_id: str, at: datetime) -> tuple[int, int]:
+    """Posted nanos and entry number after the last entry recorded at or before the instant."""
+    row = fetch_one(
+        "SELECT balance_after_nanos, sequence FROM billing_ledger_entry WHERE account_id = ?"
+        " AND recorded_at <= ? ORDER BY sequence DESC LIMIT 1",
+        (account_id, at),
+    )
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-def _complaints(row: tuple[Any, ...]) -> list[str]:
-    account_id, posted, sequence, below_floor, total, number, newest_balance = row
-    found = []
-    if posted != int(total):
-        found.append(f"{account_id}: posted {posted} but its entries add up to {total}")
-    if sequence != number:
-        found.append(f"{account_id}: counts {sequence} entries but has {number}")
-    if newest_balance != posted:
-        found.append(f"{account_id}: newest balance_after {newest_balance} but posted {posted}")
-    if below_floor:
-        found.append(f"{account_id}: available is below the floor")
+def reversal_of(entry_id: str) -> LedgerEntry | None:
+    """The entry that reverses this one, if there is one."""
+    made = (LedgerEntry.reverses_id == entry_id) & (LedgerEntry.kind == "reversal")
+    found: LedgerEntry | None = LedgerEntry.get_or_none(made)
     return found
+
+
+def rows_of(account_id: str, *, after: int = 0, size: int = 1000) -> Iterator[Row]:
+    """Every entry of the account in order, as it is stored, page by page."""
+    while True:
+        found = execute(
+            f"SELECT {COLUMNS} FROM {TABLE} WHERE account_id = ? AND sequence > ?"
+            " ORDER BY sequence LIMIT ?",
+            (account_id, after, size),
+        ).fetchall()
+        yield from (_as_sealed(row) for row in found)
+        if len(found) < size:
+            return
+        after = found[-1][7]
+
+
+def _as_sealed(row: Row) -> Row:
+    times = [stored_time(read_time(value) or END) for value in row[14:16]]
+    return (*row[:14], *times, row[16])
+
+
+_LOCK_HERE = _LOCK.replace("{clock}", "NULL")
+_LOCK_THERE = _LOCK.replace("{clock}", "clock_timestamp()")

@@ -1,59 +1,63 @@
-"""Spending limits and their counters. The counter belongs to the window, not to the limit.
+"""Spending limits: what each is about, and the rules that a charge is held against.
 
-`Ceilings` are one account's limits, read under the account's lock: every debit asks them all, in
-the same transaction in which it is written. A window that has no counter yet is counted from the
-usage already recorded in it, so a new, edited or re-created limit never grants a second budget.
+A limit is about a scope (`filters`: dimension -> values that match, all of them must; `partitions`:
+dimensions of which each value has a bucket of its own), a window, a technique and an action. Its
+rules are kept in memory by the version that stands in the account's row: a rule is only used in a
+transaction that has seen this very version under the account's lock.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import peewee
 
-from billing_plugin import ids, periods
-from billing_plugin.errors import LimitExceeded, NotFound
+from billing_plugin import context, ids, periods
+from billing_plugin.errors import InvalidRequest, NotFound
 from billing_plugin.models.base import (
+    JSONField,
     Table,
     UTCDateTimeField,
+    dump,
     execute,
-    execute_many,
-    fetch_all,
-    fetch_one,
-    read_time,
+    stored_time,
 )
+from billing_plugin.models.usage import Dims
 from billing_plugin.money import Money
 from billing_plugin.periods import Period
 
 PREFIX = "lim"
 WHOLE = ""  # the one bucket of a limit that is not partitioned
-_COUNTER = (
-    "SELECT spent_nanos, held_nanos FROM billing_limit_counter"
-    " WHERE limit_id = ? AND window_start = ? AND bucket = ?"
-)
-_USED = (
-    "SELECT COALESCE(SUM(cost_nanos), 0) FROM billing_usage_record"
-    " WHERE account_id = ? AND effective_at >= ? AND effective_at < ?"
-)
-_STORE = (
-    "INSERT INTO billing_limit_counter (limit_id, window_start, bucket, spent_nanos)"
-    " VALUES (?, ?, ?, ?) ON CONFLICT (limit_id, window_start, bucket)"
-    " DO UPDATE SET spent_nanos = excluded.spent_nanos"
-)
+FIXED, SLIDING = "fixed", "sliding"
+HARD, SOFT, SHADOW = "hard", "soft", "shadow"
+DIMENSIONS = ("key", "agent", "provider", "model")
+METADATA = "metadata."
+_KEPT = "limits"
+_KEPT_ACCOUNTS = 10_000
 
 
 class SpendingLimit(Table):
-    """A ceiling for one account: amount in nanos, calendar window in a zone, action."""
+    """A ceiling of an account: amount in nanos, scope, window in a zone, technique, action."""
 
     id = peewee.TextField(primary_key=True)
     account_id = peewee.TextField()
+    name = peewee.TextField()
     amount_nanos = peewee.BigIntegerField()
     currency = peewee.TextField()
     window_name = peewee.TextField()
     zone = peewee.TextField()
+    technique = peewee.TextField()
     action = peewee.TextField()
+    filters = JSONField()
+    partitions = JSONField()
+    identity = peewee.TextField()
+    raise_nanos = peewee.BigIntegerField(default=0)
+    raise_until = UTCDateTimeField(null=True)
+    revision = peewee.BigIntegerField()
     active = peewee.IntegerField()
     created_at = UTCDateTimeField()
     updated_at = UTCDateTimeField()
@@ -63,81 +67,144 @@ class SpendingLimit(Table):
 
     @property
     def amount(self) -> Money:
-        """The ceiling."""
+        """The ceiling, without a raise."""
         return Money(self.amount_nanos, self.currency)
 
+    @property
+    def window(self) -> str | int:
+        """The calendar window's name, or whole seconds."""
+        return int(self.window_name) if self.window_name.isdecimal() else self.window_name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a limit is about, apart from its amount: two of the same plan are the same limit."""
+
+    window: str | int = periods.MONTHLY
+    zone: str = "UTC"
+    technique: str = FIXED
+    action: str = HARD
+    filters: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    partitions: tuple[str, ...] = ()
+    name: str = ""
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {
+            "window_name": str(self.window),
+            "zone": self.zone,
+            "technique": self.technique,
+            "action": self.action,
+            "filters": {name: list(values) for name, values in self.filters},
+            "partitions": list(self.partitions),
+            "name": self.name,
+        }
+
+
+@dataclass(slots=True)
+class Rule:
+    """One limit, ready to be held against many uses. `length_s` is None for a calendar window."""
+
+    id: str
+    name: str
+    amount_nanos: int
+    raise_nanos: int
+    raise_until: datetime | None
+    currency: str
+    window: str | int
+    zone: str
+    slides: bool
+    action: str
+    filters: tuple[tuple[str, frozenset[str]], ...]
+    partitions: tuple[str, ...]
+    _latest: tuple[Period, str] | None = None
+
+    @property
+    def length_s(self) -> int:
+        """Seconds of a window that slides."""
+        return self.window if isinstance(self.window, int) else periods.SLIDING_S[self.window]
+
+    def ceiling(self, at: datetime) -> int:
+        """Nanos that may be spent in a window, as of the instant."""
+        raised = self.raise_until is not None and at < self.raise_until
+        return self.amount_nanos + (self.raise_nanos if raised else 0)
+
+    def bucket(self, dims: Dims) -> str | None:
+        """The bucket in which a use counts; None where the limit is not about it.
+
+        What a partition's dimension is missing from shares one bucket, so that nothing escapes.
+        """
+        for name, values in self.filters:
+            if value_of(dims, name) not in values:
+                return None
+        if not self.partitions:
+            return WHOLE
+        return dump([value_of(dims, name) for name in self.partitions])
+
     def period(self, at: datetime) -> Period:
-        """The window that holds the instant."""
-        return periods.window(self.window_name, at, self.zone)
+        """The window that holds the instant (of a sliding one, its newest slot)."""
+        return self.window_at(at)[0]
 
-
-@dataclass(slots=True)
-class Counter:
-    """What one limit has counted in one window."""
-
-    spent_nanos: int
-    held_nanos: int
-    changed: bool = False
-
-
-@dataclass(slots=True)
-class Ceilings:
-    """Every active limit of one account, with the counters that debits touch."""
-
-    account_id: str
-    limits: list[SpendingLimit]
-    _counters: dict[tuple[str, datetime], Counter] = field(default_factory=dict)
-    _latest: dict[str, Period] = field(default_factory=dict)
-
-    def refusal(self, amount: Money, at: datetime) -> LimitExceeded | None:
-        """The first hard limit that a debit of `amount` effective at `at` would pass, or None."""
-        for limit in self.limits:
-            period = self._period(limit, at)
-            counter = self._counter(limit, period)
-            used = counter.spent_nanos + counter.held_nanos
-            if amount.nanos and used + amount.nanos > limit.amount_nanos:
-                return _refusal(limit, counter, amount, resets_at=period.end)
-        return None
-
-    def spend(self, amount: Money, at: datetime) -> None:
-        """Counts a debit in every limit's window. Call `store` to keep it."""
-        for limit in self.limits:
-            counter = self._counter(limit, self._period(limit, at))
-            counter.spent_nanos += amount.nanos
-            counter.changed = True
-
-    def store(self) -> None:
-        """Writes the counters that changed, in the present transaction."""
-        changed = [(key, counter) for key, counter in self._counters.items() if counter.changed]
-        rows = [(key[0], key[1], WHOLE, counter.spent_nanos) for key, counter in changed]
-        execute_many(_STORE, rows)
-
-    def _period(self, limit: SpendingLimit, at: datetime) -> Period:
-        """The window that holds the instant; neighbours in a batch mostly share the latest one."""
-        latest = self._latest.get(limit.id)
-        if latest is None or at not in latest:
-            latest = self._latest[limit.id] = limit.period(at)
+    def window_at(self, at: datetime) -> tuple[Period, str]:
+        """The window that holds the instant, and its start as it is stored."""
+        latest = self._latest  # read once: other threads use this rule as well
+        if latest is None or not latest[0].start <= at < latest[0].end:
+            period = self._period(at)
+            latest = self._latest = (period, stored_time(period.start))
         return latest
 
-    def _counter(self, limit: SpendingLimit, period: Period) -> Counter:
-        key = (limit.id, period.start)
-        if key not in self._counters:
-            self._counters[key] = counter_of(limit, period)
-        return self._counters[key]
+    def _period(self, at: datetime) -> Period:
+        if self.slides:
+            return periods.slot(self.length_s, at)
+        if isinstance(self.window, int):
+            return periods.window_of_seconds(self.window, at)
+        return periods.window(self.window, at, self.zone)
 
 
-def ceilings(account_id: str) -> Ceilings:
-    """The account's active limits. Needs the account's lock to be held."""
-    return Ceilings(account_id, active(account_id))
+class Cell(NamedTuple):
+    """One bucket of one rule: where counters stand, a window beside a window."""
+
+    rule: Rule
+    bucket: str
 
 
-def counter_of(limit: SpendingLimit, period: Period) -> Counter:
-    """What the limit has counted in the window; from the usage records where nothing is stored."""
-    stored = fetch_one(_COUNTER, (limit.id, period.start, WHOLE))
-    if stored is not None:
-        return Counter(*stored)
-    used = fetch_one(_USED, (limit.account_id, period.start, period.end))
-    return Counter(int(used[0]) if used else 0, 0)
+def value_of(dims: Dims, name: str) -> str | None:
+    """What a use says about a dimension; numbers and flags of metadata as their JSON text."""
+    if not name.startswith(METADATA):
+        found: str | None = getattr(dims, name)
+        return found
+    value = dims.metadata.get(name.removeprefix(METADATA))
+    return value if value is None or isinstance(value, str) else dump(value)
+
+
+def rules(account_id: str, version: int) -> list[Rule]:
+    """The account's rules of that version; it must have been read under the account's lock."""
+    if version == 0:
+        return []
+    kept: dict[str, tuple[int, list[Rule]]] = context.current().kept.setdefault(_KEPT, {})
+    known = kept.get(account_id)
+    if known is None or known[0] != version:
+        if len(kept) >= _KEPT_ACCOUNTS:
+            kept.clear()
+        known = kept[account_id] = (version, [rule_of(limit) for limit in active(account_id)])
+    return known[1]
+
+
+def known_rules(account_id: str) -> tuple[int, list[Rule]]:
+    """The version and rules that this process saw last; a charge by them must name the version."""
+    kept: dict[str, tuple[int, list[Rule]]] = context.current().kept.get(_KEPT, {})
+    return kept.get(account_id, (0, []))
+
+
+def rule_of(limit: SpendingLimit) -> Rule:
+    """The limit as a rule."""
+    return Rule(
+        limit.id, limit.name, limit.amount_nanos, limit.raise_nanos, limit.raise_until,
+        limit.currency, limit.window, limit.zone, limit.technique == SLIDING, limit.action,
+        tuple((name, frozenset(values)) for name, values in limit.filters.items()),
+        tuple(limit.partitions),
+    )  # fmt: skip
 
 
 def active(account_id: str) -> list[SpendingLimit]:
@@ -156,65 +223,91 @@ def get(account_id: str, limit_id: str) -> SpendingLimit:
     raise NotFound("There is no such limit.")
 
 
-def put(account_id: str, amount: Money, *, window: str, zone: str, at: datetime) -> SpendingLimit:
-    """Creates the account's hard limit for that window and zone, or changes its amount.
+def find(account_id: str, plan: Plan) -> SpendingLimit | None:
+    """The account's limit of that plan, in force or not."""
+    owned = (SpendingLimit.account_id == account_id) & (SpendingLimit.identity == identity(plan))
+    found: SpendingLimit | None = SpendingLimit.get_or_none(owned)
+    return found
 
-    A limit that was removed counts its windows anew from the usage recorded meanwhile.
-    """
+
+def put(account_id: str, amount: Money, plan: Plan, *, at: datetime) -> SpendingLimit:
+    """Creates the account's limit of that plan, or changes its amount and puts it in force."""
     row: dict[str, Any] = {"amount_nanos": amount.nanos, "currency": amount.currency}
-    SpendingLimit.insert(
-        id=ids.new_id(PREFIX), account_id=account_id, window_name=window, zone=zone,
-        action="hard", active=1, created_at=at, updated_at=at, **row,
-    ).on_conflict(
-        conflict_target=[SpendingLimit.account_id, SpendingLimit.window_name, SpendingLimit.zone],
-        update={**row, "active": 1, "updated_at": at},
-    ).execute()  # fmt: skip
-    return next(
-        limit for limit in active(account_id) if (limit.window_name, limit.zone) == (window, zone)
-    )
+    known = find(account_id, plan)
+    if known is None:
+        known = SpendingLimit.create(
+            id=ids.new_id(PREFIX), account_id=account_id, identity=identity(plan), active=1,
+            created_at=at, updated_at=at, revision=1, **row, **plan.columns,
+        )  # fmt: skip
+    else:
+        change(known, at, active=1, **row)
+    bump(account_id)
+    return get(account_id, known.id)
+
+
+def replan(limit: SpendingLimit, plan: Plan, at: datetime) -> None:
+    """Makes a limit be about something else. Its windows are counted anew from what was used.
+
+    Raises InvalidRequest where the account has a limit of that plan already.
+    """
+    other = find(limit.account_id, plan)
+    if other is not None and other.id != limit.id:
+        raise InvalidRequest("There is a limit of this scope and window already.")
+    change(limit, at, identity=identity(plan), **plan.columns)
+    _forget(limit)
 
 
 def remove(limit: SpendingLimit, at: datetime) -> None:
     """Takes the limit out of force. What its windows counted is counted anew if it comes back."""
-    SpendingLimit.update(active=0, updated_at=at).where(SpendingLimit.id == limit.id).execute()
-    execute("DELETE FROM billing_limit_counter WHERE limit_id = ?", (limit.id,))
+    change(limit, at, active=0, raise_nanos=0, raise_until=None)
+    _forget(limit)
 
 
-def drifted_counters() -> list[str]:
-    """Stored counters that differ from the usage records of their window; normally nothing."""
-    found = []
-    for limit in SpendingLimit.select().where(SpendingLimit.active == 1):
-        for start in _stored_windows(limit):
-            found += _drift(limit, limit.period(start))
-    return found
+def change(limit: SpendingLimit, at: datetime, **values: Any) -> None:
+    """Changes columns of a limit, and its revision."""
+    SpendingLimit.update(
+        updated_at=at, revision=SpendingLimit.revision + 1, **values
+    ).where(SpendingLimit.id == limit.id).execute()  # fmt: skip
+    bump(limit.account_id)
 
 
-def _stored_windows(limit: SpendingLimit) -> list[datetime]:
-    rows = fetch_all(
-        "SELECT window_start FROM billing_limit_counter WHERE limit_id = ?", (limit.id,)
+def bump(account_id: str) -> None:
+    """Tells everyone that the account's limits are others now.
+
+    The version is drawn, not counted: it never comes back, not even when a backup is restored.
+    """
+    execute(
+        "UPDATE billing_account SET limits_version = ? WHERE id = ?",
+        (1 + secrets.randbits(62), account_id),
     )
-    return [start for row in rows if (start := read_time(row[0]))]
 
 
-def _drift(limit: SpendingLimit, period: Period) -> list[str]:
-    counted = counter_of(limit, period).spent_nanos
-    used = fetch_one(_USED, (limit.account_id, period.start, period.end))
-    total = int(used[0]) if used else 0
-    if counted == total:
-        return []
-    return [f"{limit.id}: counted {counted} from {period.start} but usage adds up to {total}"]
+def identity(plan: Plan) -> str:
+    """What tells two limits of an account apart."""
+    return dump(plan.columns)
 
 
-def _refusal(
-    limit: SpendingLimit, counter: Counter, amount: Money, *, resets_at: datetime
-) -> LimitExceeded:
-    money = {
-        "amount": limit.amount.text,
-        "spent": Money(counter.spent_nanos, limit.currency).text,
-        "held": Money(counter.held_nanos, limit.currency).text,
-        "requested": amount.text,
+def said_by(limit: SpendingLimit) -> dict[str, Any]:
+    """What a stored limit is about, by the names of a plan."""
+    return {
+        "window": limit.window,
+        "zone": limit.zone,
+        "technique": limit.technique,
+        "action": limit.action,
+        "filters": limit.filters,
+        "partitions": limit.partitions,
+        "name": limit.name,
     }
-    return LimitExceeded(
-        f"The {limit.window_name} spending limit of {limit.amount} refuses this.",
-        extra={"limit_id": limit.id, **money, "currency": limit.currency, "resets_at": resets_at},
+
+
+def plan_with(*, filters: dict[str, Sequence[str]], partitions: Sequence[str], **said: Any) -> Plan:
+    """A plan in its one form: dimensions and values in order, each once."""
+    return Plan(
+        filters=tuple((name, tuple(sorted(set(filters[name])))) for name in sorted(filters)),
+        partitions=tuple(sorted(set(partitions))),
+        **said,
     )
+
+
+def _forget(limit: SpendingLimit) -> None:
+    execute("DELETE FROM billing_limit_counter WHERE limit_id = ?", (limit.id,))

@@ -1,28 +1,35 @@
-"""Usage records: one metered use of a model, with the price that was applied and its exact cost."""
+"""Usage records: one metered use of a model, with the price that was applied and its exact cost.
+
+A record is never changed. A correction (a reversal, a refund, a new rating) is a record of its own
+with the difference, in the same place and time as the record it corrects, so that every sum over
+records is the net of all corrections.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
-import peewee
-
-from billing_plugin import ids
 from billing_plugin.errors import NotFound
 from billing_plugin.models.base import (
-    JSONField,
-    Table,
-    UTCDateTimeField,
+    Row,
     dump,
     execute_many,
     fetch_all,
+    insert_many,
+    load,
+    places,
+    read_time,
+    stored_time,
 )
 from billing_plugin.money import Money
-from billing_plugin.periods import aware
+from billing_plugin.periods import END, Period
 
 PREFIX = "use"
+TABLE = "billing_usage_record"
 QUANTITIES = (
     "input_tokens",
     "output_tokens",
@@ -35,20 +42,17 @@ QUANTITIES = (
     "input_image_tokens",
     "output_image_tokens",
 )
-_INSERT = (
-    "INSERT INTO billing_usage_record (id, account_id, entry_id, key_id, provider, model,"
-    " quantities, price, cost_nanos, currency, metadata, effective_at, recorded_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+COLUMNS = (
+    "id, account_id, entry_id, hold_id, corrects_id, key_id, agent, provider, model, quantities,"
+    " price, cost_nanos, currency, flagged, metadata, effective_at, recorded_at"
 )
-_UNMATCHED = (
-    "SELECT u.id, u.account_id FROM billing_usage_record u LEFT JOIN billing_ledger_entry e"
-    " ON e.id = u.entry_id AND e.reference_id = u.id AND e.kind = 'usage'"
-    " AND e.account_id = u.account_id AND e.amount_nanos = -u.cost_nanos"
-    " AND e.currency = u.currency WHERE e.id IS NULL"
-    " UNION ALL"
-    " SELECT e.id, e.account_id FROM billing_ledger_entry e LEFT JOIN billing_usage_record u"
-    " ON u.id = e.reference_id AND u.entry_id = e.id"
-    " WHERE e.kind = 'usage' AND u.id IS NULL ORDER BY 1"
+counts_of = attrgetter(*QUANTITIES)
+ROLL_UP = (
+    "INSERT INTO billing_usage_rollup AS r"
+    " (account_id, day, provider, model, cost_nanos, records, flagged) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (account_id, day, provider, model) DO UPDATE SET"
+    " cost_nanos = r.cost_nanos + excluded.cost_nanos, records = r.records + excluded.records,"
+    " flagged = r.flagged + excluded.flagged"
 )
 
 
@@ -56,9 +60,9 @@ _UNMATCHED = (
 class Usage:
     """What was used: tokens of a model, or an exact cost that the caller states.
 
-    `input_tokens` and `output_tokens` are totals: they include the kinds that are named apart (read
-    from or written to a cache, audio, image, reasoning). `effective_at` is when it was
-    used (None: now); it decides in which window of a limit the cost lands.
+    `input_tokens` and `output_tokens` are totals: they include those read from or written to a
+    cache, spent on reasoning, or of another modality, which are named besides. `effective_at` is
+    when it was used (None: now); it decides in which window of a limit the cost lands.
     """
 
     model: str
@@ -80,63 +84,75 @@ class Usage:
     @property
     def quantities(self) -> dict[str, int]:
         """The token counts that are not zero, by name."""
-        counts = {name: getattr(self, name) for name in QUANTITIES}
-        return {name: count for name, count in counts.items() if count}
+        counts = counts_of(self)
+        if not any(counts):
+            return {}
+        return {name: count for name, count in zip(QUANTITIES, counts, strict=True) if count}
 
     @property
-    def content(self) -> dict[str, Any]:
+    def content(self) -> str:
         """Everything the caller said, for comparison under an idempotency key."""
-        said: dict[str, Any] = {"model": self.model, "provider": self.provider}
-        said |= self.quantities | {"metadata": self.metadata}
-        said["cost"] = str(self.cost) if self.cost else None
-        said["at"] = aware(self.effective_at).isoformat() if self.effective_at else None
-        return said
+        cost = f"{self.cost.nanos} {self.cost.currency}" if self.cost else ""
+        at = stored_time(self.effective_at) if self.effective_at else ""
+        said = dump(self.metadata) if self.metadata else ""
+        counts = quantities_text(self.quantities)
+        return f"{self.model}\n{self.provider}\n{counts}\n{cost}\n{at}\n{said}"
 
 
-class UsageRecord(Table):
+class Dims(NamedTuple):
+    """Whose use it is and of what: what a limit may be about."""
+
+    key: str | None
+    agent: str | None
+    provider: str
+    model: str
+    metadata: dict[str, Any]
+
+
+@dataclass(slots=True, eq=False)
+class UsageRecord:
     """One stored use. `price` says where the price came from and what it was, exactly."""
 
-    id = peewee.TextField(primary_key=True)
-    account_id = peewee.TextField()
-    entry_id = peewee.TextField()
-    key_id = peewee.TextField(null=True)
-    provider = peewee.TextField()
-    model = peewee.TextField()
-    quantities = JSONField()
-    price = JSONField()
-    cost_nanos = peewee.BigIntegerField()
-    currency = peewee.TextField()
-    metadata = JSONField()
-    effective_at = UTCDateTimeField()
-    recorded_at = UTCDateTimeField()
-
-    class Meta:
-        table_name = "billing_usage_record"
+    id: str
+    account_id: str
+    entry_id: str
+    hold_id: str | None
+    corrects_id: str | None
+    key_id: str | None
+    agent: str | None
+    provider: str
+    model: str
+    quantities: dict[str, int]
+    price_text: str
+    cost_nanos: int
+    currency: str
+    flagged: bool
+    metadata: dict[str, Any]
+    effective_at: datetime
+    recorded_at: datetime
 
     @property
     def cost(self) -> Money:
         """What it cost."""
         return Money(self.cost_nanos, self.currency)
 
+    @property
+    def price(self) -> dict[str, Any]:
+        """Where the price came from, and what it was."""
+        found: dict[str, Any] = load(self.price_text)
+        return found
 
-def record_of(values: dict[str, Any]) -> UsageRecord:
-    """A record with a fresh id, not yet stored."""
-    return UsageRecord(id=ids.new_id(PREFIX), **values)
+    @property
+    def dims(self) -> Dims:
+        """Whose use it was and of what."""
+        return Dims(self.key_id, self.agent, self.provider, self.model, self.metadata)
 
 
-def store(records: Iterable[UsageRecord]) -> None:
-    """Stores records in the present transaction."""
-    execute_many(
-        _INSERT,
-        [
-            (
-                record.id, record.account_id, record.entry_id, record.key_id, record.provider,
-                record.model, dump(record.quantities), dump(record.price), record.cost_nanos,
-                record.currency, dump(record.metadata), record.effective_at, record.recorded_at,
-            )
-            for record in records
-        ],
-    )  # fmt: skip
+def store(records: Sequence[UsageRecord]) -> None:
+    """Stores records in the present transaction and adds them to the roll-up."""
+    if records:
+        insert_many(TABLE, COLUMNS, [row_of(record) for record in records])
+        _roll_up(records)
 
 
 def get(account_id: str, record_id: str) -> UsageRecord:
@@ -149,12 +165,112 @@ def get(account_id: str, record_id: str) -> UsageRecord:
 
 def by_ids(account_id: str, record_ids: Sequence[str]) -> dict[str, UsageRecord]:
     """The account's records of those ids."""
-    owned = (UsageRecord.account_id == account_id) & UsageRecord.id.in_(list(record_ids))
-    return {record.id: record for record in UsageRecord.select().where(owned)}
+    found: dict[str, UsageRecord] = {}
+    for start in range(0, len(record_ids), 500):
+        some = record_ids[start : start + 500]
+        rows = _select(f"account_id = ? AND id IN ({places(some)})", account_id, *some)
+        found.update({record.id: record for record in rows})
+    return found
 
 
-def unmatched() -> list[str]:
-    """Usage records and usage entries that do not state the same movement; normally nothing."""
-    return [
-        f"{found} of {account}: charge and usage differ" for found, account in fetch_all(_UNMATCHED)
-    ]
+def of_entry(account_id: str, entry_id: str) -> list[UsageRecord]:
+    """The records that one ledger entry charged, oldest first."""
+    return _select("account_id = ? AND entry_id = ?", account_id, entry_id)
+
+
+def corrections(record_ids: Sequence[str]) -> dict[str, int]:
+    """Nanos by which those records have been corrected so far, by record id."""
+    found: dict[str, int] = {}
+    for start in range(0, len(record_ids), 500):
+        some = record_ids[start : start + 500]
+        rows = fetch_all(
+            "SELECT corrects_id, SUM(cost_nanos) FROM billing_usage_record"
+            f" WHERE corrects_id IN ({places(some)}) GROUP BY corrects_id",
+            some,
+        )
+        found.update({record_id: int(total) for record_id, total in rows})
+    return found
+
+
+def given_back(record_ids: Sequence[str]) -> set[str]:
+    """Those of the records of which a reversal or refund has given something back."""
+    rows = fetch_all(
+        "SELECT DISTINCT u.corrects_id FROM billing_usage_record u JOIN billing_ledger_entry e"
+        f" ON e.id = u.entry_id WHERE u.corrects_id IN ({places(record_ids)})"
+        " AND e.kind IN ('reversal', 'refund')",
+        record_ids,
+    )
+    return {row[0] for row in rows}
+
+
+def page(
+    account_id: str, *, period: Period | None = None, before: str | None = None, limit: int = 50
+) -> list[UsageRecord]:
+    """Records of the account, newest id first; `before` is the id to go on from."""
+    where, values = "account_id = ?", [account_id]
+    if period:
+        where += " AND effective_at >= ? AND effective_at < ?"
+        values += [stored_time(period.start), stored_time(period.end)]
+    if before:
+        where, values = where + " AND id < ?", [*values, before]
+    return _select(where, *values, order="id DESC", limit=limit)
+
+
+def originals(account_id: str, period: Period, *, after: str, limit: int) -> list[UsageRecord]:
+    """Records effective in the period that correct nothing, by id from `after` on."""
+    where = (
+        "account_id = ? AND effective_at >= ? AND effective_at < ?"
+        " AND corrects_id IS NULL AND id > ?"
+    )
+    times = (stored_time(period.start), stored_time(period.end))
+    return _select(where, account_id, *times, after, limit=limit)
+
+
+def quantities_text(quantities: dict[str, int]) -> str:
+    """The JSON text of token counts."""
+    if not quantities:
+        return "{}"
+    return "{" + ",".join(f'"{name}":{count}' for name, count in quantities.items()) + "}"
+
+
+def row_of(record: UsageRecord) -> Row:
+    """The record as it is stored, by COLUMNS."""
+    return (*head_of(record), stored_time(record.effective_at), stored_time(record.recorded_at))
+
+
+def head_of(record: UsageRecord) -> Row:
+    """The record as it is stored, without its two times."""
+    return (
+        record.id, record.account_id, record.entry_id, record.hold_id, record.corrects_id,
+        record.key_id, record.agent, record.provider, record.model,
+        quantities_text(record.quantities), record.price_text, record.cost_nanos, record.currency,
+        int(record.flagged), dump(record.metadata) if record.metadata else "{}",
+    )  # fmt: skip
+
+
+def _select(where: str, *values: Any, order: str = "id", limit: int = 10_000) -> list[UsageRecord]:
+    rows = fetch_all(
+        f"SELECT {COLUMNS} FROM {TABLE} WHERE {where} ORDER BY {order} LIMIT {int(limit)}",
+        values,
+    )
+    return [_read(row) for row in rows]
+
+
+def _read(row: Row) -> UsageRecord:
+    *head, quantities, price, cost, currency, flagged, metadata, effective_at, recorded_at = row
+    times = (read_time(effective_at) or END, read_time(recorded_at) or END)
+    tail: Row = (price, cost, currency, bool(flagged), load(metadata), *times)
+    return UsageRecord(*(*head, load(quantities), *tail))
+
+
+def _roll_up(records: Iterable[UsageRecord]) -> None:
+    cells: dict[tuple[str, str, str, str], list[int]] = {}
+    for record in records:
+        day = record.effective_at.date().isoformat()
+        key = (record.account_id, day, record.provider, record.model)
+        cell = cells.setdefault(key, [0, 0, 0])
+        cell[0] += record.cost_nanos
+        if record.corrects_id is None:
+            cell[1] += 1
+            cell[2] += record.flagged
+    execute_many(ROLL_UP, [(*key, *cells[key]) for key in sorted(cells)])

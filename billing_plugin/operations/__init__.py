@@ -1,14 +1,31 @@
 """Verbs: one function for each thing a caller may ask. Every door calls these and nothing else."""
 
 from billing_plugin.models.usage import Usage
-from billing_plugin.operations.accounts import create_account, get_account
+from billing_plugin.operations.accounts import create_account, get_account, list_accounts
+from billing_plugin.operations.audit import list_changes
 from billing_plugin.operations.catalogue import CATALOGUE, Policy, account_scopes
-from billing_plugin.operations.doctor import check_ledger
+from billing_plugin.operations.corrections import refund_charge, reverse_entry
+from billing_plugin.operations.credits import grant_credit, list_credits, set_postpaid_limit
+from billing_plugin.operations.doctor import check_ledger, prune_idempotency_keys, verify_ledger
+from billing_plugin.operations.holds import capture, extend, get_hold, hold, list_holds, release
 from billing_plugin.operations.imports import ImportSummary, import_usage
 from billing_plugin.operations.integrations import connect, list_integrations, list_snapshots
-from billing_plugin.operations.keys import authenticate, create_key, operator, revoke_key
-from billing_plugin.operations.ledger import adjust, check_balance, list_entries
-from billing_plugin.operations.limits import get_limit, list_limits, remove_limit, set_limit
+from billing_plugin.operations.keys import authenticate, create_key, list_keys, operator, revoke_key
+from billing_plugin.operations.ledger import (
+    adjust,
+    check_balance,
+    check_past_balance,
+    get_entry,
+    list_entries,
+)
+from billing_plugin.operations.limits import (
+    get_limit,
+    list_limit_notices,
+    list_limits,
+    remove_limit,
+    set_limit,
+    update_limit,
+)
 from billing_plugin.operations.price_changes import PriceChange, diff_prices
 from billing_plugin.operations.prices import (
     Preview,
@@ -19,7 +36,15 @@ from billing_plugin.operations.prices import (
     preview_cost,
     set_price,
 )
+from billing_plugin.operations.raises import (
+    approve_limit_raise,
+    deny_limit_raise,
+    get_limit_raise,
+    list_limit_raises,
+    request_limit_raise,
+)
 from billing_plugin.operations.reports import report_spend
+from billing_plugin.operations.rerating import rerate_usage
 from billing_plugin.operations.sync import (
     get_sync_job,
     list_sync_jobs,
@@ -29,7 +54,14 @@ from billing_plugin.operations.sync import (
     sync_integrations,
 )
 from billing_plugin.operations.topups import get_topup, top_up
-from billing_plugin.operations.usage import Submission, record_usage, record_usage_batch
+from billing_plugin.operations.usage import (
+    Submission,
+    charge,
+    get_usage,
+    list_usage,
+    record_usage,
+    record_usage_batch,
+)
 
 __all__ = [
     "CATALOGUE",
@@ -42,38 +74,67 @@ __all__ = [
     "Usage",
     "account_scopes",
     "adjust",
+    "approve_limit_raise",
     "authenticate",
+    "capture",
+    "charge",
     "check_balance",
     "check_ledger",
+    "check_past_balance",
     "connect",
     "create_account",
     "create_key",
+    "deny_limit_raise",
     "diff_prices",
     "end_price",
     "estimate_cost",
+    "extend",
     "get_account",
+    "get_entry",
+    "get_hold",
     "get_limit",
+    "get_limit_raise",
     "get_sync_job",
     "get_topup",
+    "get_usage",
+    "grant_credit",
+    "hold",
     "import_usage",
+    "list_accounts",
+    "list_changes",
+    "list_credits",
     "list_entries",
+    "list_holds",
     "list_integrations",
+    "list_keys",
+    "list_limit_notices",
+    "list_limit_raises",
     "list_limits",
     "list_prices",
     "list_snapshots",
     "list_sync_jobs",
+    "list_usage",
     "operator",
     "preview_cost",
+    "prune_idempotency_keys",
     "record_usage",
     "record_usage_batch",
+    "refund_charge",
+    "release",
     "remove_limit",
     "report_spend",
+    "request_limit_raise",
     "request_sync",
+    "rerate_usage",
+    "reverse_entry",
     "revoke_key",
     "run_sync_job",
     "schedule_syncs",
     "set_limit",
+    "set_postpaid_limit",
     "set_price",
     "sync_integrations",
     "top_up",
+    "update_limit",
+    "verify_ledger",
 ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from billing_plugin.context import Actor, current, now, write_transaction
 from billing_plugin.errors import InvalidRequest
-from billing_plugin.models import accounts
+from billing_plugin.models import accounts, audit
 from billing_plugin.models.accounts import Account
 from billing_plugin.money import check_currency
 from billing_plugin.operations.catalogue import operation
 
 MAX_NAME_LENGTH = 200
+MAX_PAGE = 100
 
 
 @operation(scope="accounts:write", effect="writes")
@@ -18,12 +19,16 @@ def create_account(actor: Actor, name: str, *, currency: str | None = None) -> A
 
     Raises InvalidRequest for an empty or endless name. Only operators may do this.
     """
-    del actor
     if not name.strip() or len(name) > MAX_NAME_LENGTH:
         raise InvalidRequest(f"A name has 1 to {MAX_NAME_LENGTH} characters.")
     code = check_currency(currency or current().settings.currency)
     with write_transaction():
-        return accounts.create(name.strip(), code, now())
+        made = accounts.create(name.strip(), code, now())
+        audit.write(
+            actor.signature, "account.create", made.id, account_id=made.id, at=now(),
+            after={"name": made.name, "currency": code},
+        )  # fmt: skip
+        return made
 
 
 @operation(scope="balance:read", effect="reads")
@@ -31,3 +36,12 @@ def get_account(actor: Actor, account_id: str) -> Account:
     """The account with its posted, held and available money. Raises NotFound."""
     del actor
     return accounts.get(account_id)
+
+
+@operation(scope="accounts:write", effect="reads")
+def list_accounts(actor: Actor, *, before: str | None = None, limit: int = 50) -> list[Account]:
+    """Every account, newest first; `before` is an id to go on from, `limit` 1 to 100."""
+    del actor
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidRequest(f"limit is 1 to {MAX_PAGE}.")
+    return accounts.page(before=before, limit=limit)

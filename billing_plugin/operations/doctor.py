@@ -1,20 +1,55 @@
-"""Looking after the books: the invariants of the ledger and of the limit counters."""
+"""Looking after the books: their invariants, their seals, and what has grown too old to keep."""
 
 from __future__ import annotations
 
-from billing_plugin.context import Actor
-from billing_plugin.models import ledger, limits, usage
+from dataclasses import dataclass
+
+from billing_plugin.context import Actor, now, write_transaction
+from billing_plugin.models import doctor, idempotency
+from billing_plugin.models.doctor import BrokenSeal
 from billing_plugin.operations.catalogue import operation
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify_ledger` found: how many accounts and entries were read, and the first broken
+    seal of each account. `heads`: account -> (number of entries, newest seal), to be kept
+    elsewhere; nothing is ever unsealed, as the seal is written with its entry."""
+
+    accounts: int
+    entries: int
+    broken: list[BrokenSeal]
+    heads: dict[str, tuple[int, str]]
 
 
 @operation(scope="jobs:run", effect="reads")
 def check_ledger(actor: Actor) -> list[str]:
-    """What contradicts the books' invariants, one sentence each; an empty list is health.
-
-    posted = sum of entries; newest balance_after = posted; available not below the floor; every
-    entry follows from the one before; every usage record = its entry; every limit counter = the
-    usage recorded in its window.
-    """
+    """What contradicts the books' invariants (models/doctor.py), one sentence each; an empty list
+    is health. Seals are read by `verify_ledger`."""
     del actor
-    books = ledger.broken_accounts() + ledger.broken_entries()
-    return books + usage.unmatched() + limits.drifted_counters()
+    books = doctor.broken_accounts() + doctor.broken_entries() + doctor.unmatched()
+    sums = doctor.drifted_credits() + doctor.drifted_roll_ups() + doctor.drifted_counters()
+    return books + sums
+
+
+@operation(scope="jobs:run", effect="reads")
+def verify_ledger(actor: Actor, *, account: str | None = None) -> Verification:
+    """Reads every entry of one account, or of all, and recomputes its seal."""
+    del actor
+    heads = {found: (number, seal) for found, number, seal in doctor.heads(account)}
+    broken = [found for one in heads if (found := doctor.broken_seal(one))]
+    entries = sum(number for number, _ in heads.values())
+    return Verification(len(heads), entries, broken, heads)
+
+
+@operation(scope="jobs:run", effect="writes")
+def prune_idempotency_keys(actor: Actor) -> int:
+    """Takes away idempotency keys older than 35 days, in small steps; returns how many."""
+    del actor
+    total = 0
+    while True:
+        with write_transaction():
+            gone = idempotency.prune(now())
+        total += gone
+        if gone == 0:
+            return total

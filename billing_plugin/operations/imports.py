@@ -16,10 +16,10 @@ from billing_plugin.models import accounts
 from billing_plugin.models.usage import Usage
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.charging import Outcome
 from billing_plugin.operations.usage import (
     CLOCK_SKEW,
     MAX_TOKENS,
-    Outcome,
     Submission,
     record_usage_batch,
 )

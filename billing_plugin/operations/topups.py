@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from billing_plugin.context import Actor, current, now, refuse_in_transaction, write_transaction
+from billing_plugin.context import Actor, current, refuse_in_transaction, write_transaction
 from billing_plugin.errors import InvalidRequest, NotSupported, PaymentDeclined, ProviderError
-from billing_plugin.models import idempotency, topups
+from billing_plugin.models import topups
 from billing_plugin.models.ledger import Movement
 from billing_plugin.models.topups import FAILED, SUCCEEDED, UNKNOWN, TopUp
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation
-from billing_plugin.operations.ledger import open_book
+from billing_plugin.operations.ledger import enter_credit
+from billing_plugin.operations.once import Once, once
+from billing_plugin.operations.till import open_book
 from billing_plugin.processors.processor import Charge, Payment
 
 DEFAULT_METHOD = "default"
@@ -72,23 +74,20 @@ def _intended(
     actor: Actor, account_id: str, amount: Money, *, payment_method: str, key: str | None
 ) -> tuple[TopUp, bool]:
     """The stored intent, and whether it is new; an old one may have been charged already."""
-    content = {"amount": str(amount), "method": payment_method}
+    said = Once("top_up", key, {"amount": str(amount), "method": payment_method})
     with write_transaction():
         book = open_book(actor, account_id)
-        Money.zero(book.currency) + amount  # refuses another currency than the account's
-        intent = None
-        if key is not None:
-            intent = idempotency.intent(account_id, "top_up", key=key, content=content)
-        done = idempotency.replays([intent]) if intent else {}
-        if intent and intent.digest in done:
-            return topups.get(account_id, done[intent.digest]), False
-        topup = topups.create(
-            account_id, amount, now(), key_id=actor.key_id,
-            processor=_processor().name, payment_method=payment_method,
-        )  # fmt: skip
-        if intent:
-            idempotency.remember([(intent, topup.id)], now())
-        return topup, True
+        book.require_currency(amount)
+
+        def intend() -> str:
+            topup = topups.create(
+                account_id, amount, book.at, key_id=actor.key_id,
+                processor=_processor().name, payment_method=payment_method,
+            )  # fmt: skip
+            return str(topup.id)
+
+        topup_id, replayed = once(account_id, said, intend, at=book.at)
+        return topups.get(account_id, topup_id), not replayed
 
 
 def _paid(actor: Actor, topup: TopUp, *, is_new: bool) -> TopUp:
@@ -109,11 +108,11 @@ def _settled(actor: Actor, topup: TopUp, payment: Payment | None) -> TopUp:
     with write_transaction():
         book = open_book(actor, topup.account_id)
         if payment is None:
-            topups.settle(topup, UNKNOWN, now())
+            topups.settle(topup, UNKNOWN, book.at)
         elif not payment.succeeded:
-            topups.settle(topup, FAILED, now(), failure=payment.failure)
-        elif topups.settle(topup, SUCCEEDED, now(), payment_id=payment.payment_id):
+            topups.settle(topup, FAILED, book.at, failure=payment.failure)
+        elif topups.settle(topup, SUCCEEDED, book.at, payment_id=payment.payment_id):
             facts = {"paymentId": payment.payment_id, "processor": topup.processor}
-            book.enter(Movement("topup", topup.amount, now(), topup.id, facts), now())
-            book.close()
+            bought = Movement("topup", topup.amount_nanos, None, topup.id, metadata=facts)
+            enter_credit(book, bought)
         return topups.get(topup.account_id, topup.id)

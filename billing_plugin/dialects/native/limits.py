@@ -11,7 +11,7 @@ from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor, currency
 from billing_plugin.dialects.native.face import native, ok
 from billing_plugin.dialects.native.shapes import MONEY, AmountBody, amount_of, money
-from billing_plugin.dialects.openapi import FLAG, TEXT, TIME, many, shape, word
+from billing_plugin.dialects.openapi import FLAG, TEXT, TIME, many, nullable, shape, word
 from billing_plugin.operations.limits import LimitState
 from billing_plugin.periods import NAMED_WINDOWS
 
@@ -35,9 +35,9 @@ LIMIT = shape(
     action=TEXT,
     spent=MONEY,
     held=MONEY,
-    remaining=MONEY,
+    remaining=nullable(MONEY),
     windowStart=TIME,
-    resetsAt=TIME,
+    resetsAt=nullable(TIME),
 )
 REMOVED = shape("Removed", "What was removed.", deleted=FLAG, id=TEXT)
 

@@ -33,7 +33,8 @@ from billing_plugin.dialects.openapi import (
 )
 from billing_plugin.errors import BillingError
 from billing_plugin.money import Money
-from billing_plugin.operations.usage import Outcome, Submission
+from billing_plugin.operations.charging import Outcome
+from billing_plugin.operations.usage import Submission
 
 TAGS = ["Usage"]
 STATUSES = ("recorded", "replayed", "refused")

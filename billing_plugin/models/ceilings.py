@@ -1,0 +1,201 @@
+"""Ceilings: an account's limits at work, under the account's lock.
+
+Every debit and every hold asks all of them, in the same transaction in which it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from billing_plugin import periods
+from billing_plugin.errors import LimitExceeded
+from billing_plugin.models.base import execute_many, stored_time
+from billing_plugin.models.counters import Counter, load_one, load_slots
+from billing_plugin.models.limits import HARD, SHADOW, SOFT, Cell, Rule
+from billing_plugin.models.usage import Dims
+from billing_plugin.money import Money
+from billing_plugin.periods import SLOTS, Period
+
+REACHED, WOULD_REFUSE = "reached", "would_refuse"
+_STORE = (
+    "INSERT INTO billing_limit_counter (limit_id, bucket, window_start, spent_nanos, held_nanos)"
+    " VALUES (?, ?, ?, ?, ?) ON CONFLICT (limit_id, bucket, window_start)"
+    " DO UPDATE SET spent_nanos = excluded.spent_nanos, held_nanos = excluded.held_nanos"
+)
+_NOTICE = (
+    "INSERT INTO billing_limit_notice AS n"
+    " (limit_id, bucket, window_start, kind, times, requested_nanos, first_at, last_at)"
+    " VALUES (?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT (limit_id, bucket, window_start, kind)"
+    " DO UPDATE SET times = n.times + 1, last_at = excluded.last_at,"
+    " requested_nanos = n.requested_nanos + excluded.requested_nanos"
+)
+
+
+class Notice(NamedTuple):
+    """What a soft or shadow limit has to say about a use that was let through."""
+
+    limit_id: str
+    bucket: str
+    window_start: str
+    kind: str
+    requested_nanos: int
+
+
+@dataclass(slots=True)
+class Ceilings:
+    """The rules of one account, with the counters that debits and holds touch.
+
+    `at` is the moment of deciding: it says which raises are in force and how far windows reach.
+    """
+
+    account_id: str
+    rules: list[Rule]
+    at: datetime
+    notices: list[Notice] = field(default_factory=list)
+    _counters: dict[tuple[str, str, datetime], Counter] = field(default_factory=dict)
+
+    def refusal(self, dims: Dims, nanos: int, at: datetime) -> LimitExceeded | None:
+        """The first hard limit that so much more at `at` would pass, or None. Zero always fits."""
+        for cell in self._about(dims) if nanos else ():
+            rule = cell.rule
+            if rule.action == HARD and self._most(cell, at) + nanos > rule.ceiling(self.at):
+                return self._refusal(cell, nanos, at)
+        return None
+
+    def spend(self, dims: Dims, nanos: int, at: datetime, *, was_held: bool = False) -> None:
+        """Counts a debit in every limit's window. Call `store` to keep it."""
+        for cell in self._about(dims):
+            action = cell.rule.action
+            if nanos > 0 and (action == SOFT or (action == SHADOW and not was_held)):
+                self._note(cell, nanos, at)
+            counter = self.counter(cell, cell.rule.period(at))
+            counter.spent_nanos += nanos
+            counter.changed = True
+
+    def hold(self, dims: Dims, nanos: int, at: datetime) -> None:
+        """Counts so much more (or, negative, less) as held."""
+        for cell in self._about(dims):
+            if nanos > 0 and cell.rule.action == SHADOW:
+                self._note(cell, nanos, at)
+            counter = self.counter(cell, cell.rule.period(at))
+            counter.held_nanos += nanos
+            counter.changed = True
+
+    def used(self, cell: Cell, at: datetime) -> Counter:
+        """What the window that ends (or holds, where it is fixed) at the instant has counted."""
+        rule = cell.rule
+        if not rule.slides:
+            return self.counter(cell, rule.period(at))
+        total = Counter()
+        for counter in self._slots(cell, self.first_slot(rule, at), rule.period(at).start):
+            total.spent_nanos += counter.spent_nanos
+            total.held_nanos += counter.held_nanos
+        return total
+
+    def first_slot(self, rule: Rule, at: datetime) -> datetime:
+        """The start of the oldest slot of a sliding window that ends at the instant."""
+        return rule.period(at).start - _reach(rule)
+
+    def counter(self, cell: Cell, period: Period) -> Counter:
+        """The counter of one window or slot; counted from the books where nothing is stored."""
+        key = (cell.rule.id, cell.bucket, period.start)
+        found = self._counters.get(key)
+        if found is None:
+            found = self._counters[key] = load_one(self.account_id, cell, period)
+        return found
+
+    def store(self) -> None:
+        """Writes the counters that changed and the notices, in the present transaction."""
+        rows = [
+            (limit_id, bucket, stored_time(start), counter.spent_nanos, counter.held_nanos)
+            for (limit_id, bucket, start), counter in self._counters.items()
+            if counter.changed
+        ]
+        execute_many(_STORE, rows)
+        at = stored_time(self.at)
+        execute_many(_NOTICE, [(*notice, at, at) for notice in self.notices])
+
+    def _about(self, dims: Dims) -> Iterator[Cell]:
+        for rule in self.rules:
+            bucket = rule.bucket(dims)
+            if bucket is not None:
+                yield Cell(rule, bucket)
+
+    def _most(self, cell: Cell, at: datetime) -> int:
+        """What is used in the window of the instant; of windows that slide, in the fullest one
+        that holds the instant and has begun."""
+        rule = cell.rule
+        start = rule.period(at).start
+        if not rule.slides:
+            return self.counter(cell, rule.period(at)).used
+        last = max(start, min(start + _reach(rule), rule.period(self.at).start))
+        used = [counter.used for counter in self._slots(cell, start - _reach(rule), last)]
+        return max(sum(used[end - SLOTS : end]) for end in range(SLOTS, len(used) + 1))
+
+    def _slots(self, cell: Cell, first: datetime, last: datetime) -> list[Counter]:
+        rule, bucket = cell
+        length = periods.slot_length(rule.length_s)
+        starts = [first + step * length for step in range((last - first) // length + 1)]
+        known = [start for start in starts if start >= periods.BEGINNING]
+        missing = [start for start in known if (rule.id, bucket, start) not in self._counters]
+        if missing:
+            loaded = load_slots(self.account_id, cell, missing)
+            self._counters |= {(rule.id, bucket, start): loaded[start] for start in missing}
+        before = [Counter()] * (len(starts) - len(known))  # nothing is older than time itself
+        return before + [self._counters[rule.id, bucket, start] for start in known]
+
+    def _note(self, cell: Cell, nanos: int, at: datetime) -> None:
+        rule = cell.rule
+        before, ceiling = self._most(cell, at), rule.ceiling(self.at)
+        reached = rule.action == SOFT and before < ceiling <= before + nanos
+        refused = rule.action == SHADOW and before + nanos > ceiling
+        if reached or refused:
+            kind = REACHED if reached else WOULD_REFUSE
+            start = stored_time(rule.period(at).start)
+            self.notices.append(Notice(rule.id, cell.bucket, start, kind, nanos))
+
+    def _refusal(self, cell: Cell, nanos: int, at: datetime) -> LimitExceeded:
+        rule = cell.rule
+        used, requested = self.used(cell, at), Money(nanos, rule.currency)
+        ceiling = Money(rule.ceiling(self.at), rule.currency)
+        resets_at = self._frees_at(cell, nanos, at)
+        return _refusal(rule, used, requested, ceiling=ceiling, resets_at=resets_at)
+
+    def _frees_at(self, cell: Cell, nanos: int, at: datetime) -> datetime | None:
+        """When so much fits again if nothing else is spent; None for never."""
+        rule = cell.rule
+        if not rule.slides:
+            end = rule.period(at).end
+            return None if end == periods.END else end
+        newest = rule.period(self.at).start
+        slots = self._slots(cell, self.first_slot(rule, self.at), newest)
+        used, ceiling = [counter.used for counter in slots], rule.ceiling(self.at)
+        fitting = (step for step in range(1, SLOTS + 1) if sum(used[step:]) + nanos <= ceiling)
+        steps = next(fitting, None)
+        return None if steps is None else newest + steps * periods.slot_length(rule.length_s)
+
+
+def _refusal(
+    rule: Rule, used: Counter, requested: Money, *, ceiling: Money, resets_at: datetime | None
+) -> LimitExceeded:
+    window = f"{rule.window} s" if isinstance(rule.window, int) else rule.window
+    return LimitExceeded(
+        f"The {window} spending limit of {ceiling} refuses this.",
+        extra={
+            "limit_id": rule.id,
+            "limit_name": rule.name,
+            "amount": ceiling.text,
+            "spent": Money(used.spent_nanos, rule.currency).text,
+            "held": Money(used.held_nanos, rule.currency).text,
+            "requested": requested.text,
+            "currency": rule.currency,
+            "resets_at": resets_at,
+        },
+    )
+
+
+def _reach(rule: Rule) -> timedelta:
+    return (SLOTS - 1) * periods.slot_length(rule.length_s)

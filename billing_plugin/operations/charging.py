@@ -1,0 +1,209 @@
+"""Charging: many wishes decided in order under one lock, and written as one change.
+
+What is charged together stands in one ledger entry for each provider, model and signature; each
+use has a record of its own. A wish is charged whole or refused whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from billing_plugin import ids
+from billing_plugin.context import Signature
+from billing_plugin.errors import BillingError
+from billing_plugin.models import idempotency, usage
+from billing_plugin.models.idempotency import Intent
+from billing_plugin.models.ledger import Movement
+from billing_plugin.models.usage import Dims, Usage, UsageRecord
+from billing_plugin.operations.prices import Rated
+from billing_plugin.operations.till import Till
+from billing_plugin.periods import aware
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one submission: a record (perhaps replayed) or the error that refused it."""
+
+    record: UsageRecord | None = None
+    replayed: bool = False
+    error: BillingError | None = None
+
+
+@dataclass(slots=True)
+class Wish:
+    """One use that somebody wants to be charged: rated, or why it cannot be."""
+
+    used: Usage
+    signature: Signature
+    agent: str | None = None
+    intent: Intent | None = None
+    rated: Rated | BillingError | None = None
+
+    @property
+    def digest(self) -> bytes | None:
+        """The digest of its idempotency key, if it has one."""
+        return self.intent.digest if self.intent else None
+
+    def dims(self, rated: Rated) -> Dims:
+        """Whose use it is and of what."""
+        said = self.used.metadata
+        return Dims(self.signature.key_id, self.agent, rated.provider, rated.model, said)
+
+
+@dataclass(slots=True)
+class Line:
+    """One charged use on its way to the books."""
+
+    wish: Wish
+    rated: Rated
+    dims: Dims
+    effective_at: datetime
+    hold_id: str | None = None
+    entry_id: str = ""
+
+    @property
+    def group(self) -> tuple[str, str, Signature]:
+        """Lines of one group stand in one ledger entry."""
+        return (self.rated.provider, self.rated.model, self.wish.signature)
+
+
+@dataclass(slots=True)
+class Charge:
+    """Wishes being charged in one transaction. `known`: results of earlier calls, by digest."""
+
+    till: Till
+    known: dict[bytes, str] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    _by_digest: dict[bytes, int] = field(default_factory=dict)
+
+    def decide(self, wish: Wish) -> int | Outcome:
+        """Takes the wish (the number of its line), or says what became of it."""
+        if wish.digest in self.known:
+            return Outcome(replayed=True)
+        if wish.digest in self._by_digest:
+            return self._by_digest[wish.digest]
+        if not isinstance(wish.rated, Rated):
+            return Outcome(error=wish.rated)
+        try:
+            return self._take(wish, wish.rated)
+        except BillingError as error:
+            return Outcome(error=error)
+
+    def _take(self, wish: Wish, rated: Rated) -> int:
+        book = self.till.book
+        book.require_currency(rated.cost)
+        at = aware(wish.used.effective_at) if wish.used.effective_at else book.at
+        nanos = rated.cost.nanos
+        dims = wish.dims(rated)
+        refusal = self.till.refusal(dims, nanos, at)
+        if refusal:
+            raise refusal
+        self.till.ceilings.spend(dims, nanos, at)
+        book.hold(nanos)  # until its entry is written
+        self.lines.append(Line(wish, rated, dims, at))
+        if wish.intent:
+            self._by_digest[wish.intent.digest] = len(self.lines) - 1
+        return len(self.lines) - 1
+
+    def write(self) -> list[UsageRecord]:
+        """Writes the lines taken: entries, balance, counters, records, keys."""
+        for group in _groups(self.lines):
+            self.till.book.hold(-sum(line.rated.cost.nanos for line in group))
+            entry_id = self.till.book.enter(movement_of(group))
+            for line in group:
+                line.entry_id = entry_id
+        self.till.close()
+        records = self._records()
+        usage.store(records)
+        done = zip(self.lines, records, strict=True)
+        idempotency.remember(
+            [(line.wish.intent, record.id) for line, record in done if line.wish.intent],
+            self.till.book.at,
+        )
+        return records
+
+    def _records(self) -> list[UsageRecord]:
+        account_id, at = self.till.book.account_id, self.till.book.at
+        fresh = ids.new_ids(usage.PREFIX, len(self.lines))
+        return [
+            record_of(line, record_id, account_id=account_id, at=at)
+            for line, record_id in zip(self.lines, fresh, strict=True)
+        ]
+
+
+def charge_all(
+    till: Till, wishes: Sequence[Wish], *, known: dict[bytes, str], stop_at_refusal: bool = False
+) -> list[Outcome]:
+    """Charges the wishes in order; the list ends early where `stop_at_refusal` says so."""
+    charge = Charge(till, known)
+    decided: list[int | Outcome] = []
+    for wish in wishes:
+        decided.append(charge.decide(wish))
+        if stop_at_refusal and isinstance(decided[-1], Outcome) and decided[-1].error:
+            break
+    records = charge.write()
+    first: set[int] = set()
+    outcomes = [_outcome(one, records, first) for one in decided]
+    return _with_replayed(till.book.account_id, wishes, outcomes, known=known)
+
+
+def record_of(line: Line, record_id: str, *, account_id: str, at: datetime) -> UsageRecord:
+    """The record of a line whose entry is written."""
+    rated, dims = line.rated, line.dims
+    return UsageRecord(
+        record_id, account_id, line.entry_id, line.hold_id, None, dims.key, dims.agent,
+        dims.provider, dims.model, line.wish.used.quantities, rated.price, rated.cost.nanos,
+        rated.cost.currency, rated.flagged, dims.metadata, line.effective_at, at,
+    )  # fmt: skip
+
+
+def _outcome(one: int | Outcome, records: Sequence[UsageRecord], first: set[int]) -> Outcome:
+    if isinstance(one, Outcome):
+        return one
+    replayed = one in first
+    first.add(one)
+    return Outcome(records[one], replayed=replayed)
+
+
+def _groups(lines: Iterable[Line]) -> Iterable[list[Line]]:
+    groups: dict[tuple[str, str, Signature], list[Line]] = {}
+    for line in lines:
+        groups.setdefault(line.group, []).append(line)
+    return groups.values()
+
+
+def movement_of(lines: Sequence[Line]) -> Movement:
+    """One entry for all of them, effective when the latest of them was."""
+    first = lines[0]
+    return Movement(
+        "usage",
+        -sum(line.rated.cost.nanos for line in lines),
+        max(line.effective_at for line in lines),
+        metadata=entry_facts(lines),
+        signature=first.wish.signature,
+    )
+
+
+def entry_facts(lines: Sequence[Line]) -> dict[str, object]:
+    """What an entry says of the uses that it charges."""
+    tokens = sum(line.wish.used.input_tokens + line.wish.used.output_tokens for line in lines)
+    rated = lines[0].rated
+    facts: dict[str, object] = {"model": rated.model, "provider": rated.provider}
+    facts["tokens"] = tokens
+    return facts if len(lines) == 1 else facts | {"records": len(lines)}
+
+
+def _with_replayed(
+    account_id: str, wishes: Sequence[Wish], outcomes: list[Outcome], *, known: dict[bytes, str]
+) -> list[Outcome]:
+    """The outcomes, with the records that earlier calls stored."""
+    if not known:
+        return outcomes
+    found = usage.by_ids(account_id, list(known.values()))
+    by_digest = {digest: found[record_id] for digest, record_id in known.items()}
+    return [
+        Outcome(by_digest[wish.digest], replayed=True) if wish.digest in by_digest else outcome
+        for wish, outcome in zip(wishes, outcomes, strict=False)
+    ]

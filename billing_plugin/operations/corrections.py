@@ -1,0 +1,150 @@
+"""Corrections: what was entered is never changed, it is answered by another entry.
+
+A reversal undoes an entry whole, once. A refund gives back part of a charge, as often as parts are
+left. Both correct the usage records of a charge, in their own windows, so that limits and reports
+see the net. What is given back is paid credit without expiry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from billing_plugin import ids
+from billing_plugin.context import Actor, write_transaction
+from billing_plugin.errors import Conflict, InvalidRequest
+from billing_plugin.models import credits, ledger, usage
+from billing_plugin.models.ledger import LedgerEntry, Movement
+from billing_plugin.models.usage import UsageRecord
+from billing_plugin.money import Money, split_nanos
+from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.ledger import checked_reason
+from billing_plugin.operations.once import Once, once
+from billing_plugin.operations.till import Till, open_till
+
+_NOT = "not_reversible"
+REVERSIBLE = ("usage", "support", "promotion", "adjustment")
+
+
+@operation(scope="adjustments:write", effect="spends")
+def reverse_entry(actor: Actor, account_id: str, entry_id: str, *, reason: str = "") -> LedgerEntry:
+    """Undoes a charge, a credit or an adjustment by an entry of the opposite amount.
+
+    Each entry is reversed once: again answers with the first reversal. A credit that is partly
+    spent is taken from what else the account has. Raises NotFound; Conflict (`not_reversible`)
+    for other kinds and refunded charges; InsufficientFunds where a credit was spent.
+    """
+    metadata = {"reason": checked_reason(reason)} if reason else {}
+    with write_transaction():
+        till = open_till(actor, account_id)
+        entry = ledger.get(account_id, entry_id)
+        done = ledger.reversal_of(entry_id)
+        if done is not None:
+            return done
+        records = _charged(entry)
+        nanos = sum(records.values()) if entry.kind == "usage" else -entry.amount_nanos
+        if entry.kind not in REVERSIBLE or nanos == 0:
+            raise Conflict("This entry cannot be reversed.", code=_NOT)
+        movement = Movement(
+            "reversal", nanos, reference_id=entry.reference_id, reverses_id=entry_id,
+            metadata=metadata,
+        )  # fmt: skip
+        return ledger.get(account_id, _give_back(till, movement, records))
+
+
+@operation(scope="adjustments:write", effect="spends")
+def refund_charge(
+    actor: Actor,
+    account_id: str,
+    entry_id: str,
+    *,
+    amount: Money,
+    reason: str = "",
+    idempotency_key: str | None = None,
+) -> LedgerEntry:
+    """Gives back part of a charge; all refunds of a charge never exceed it.
+
+    Raises NotFound, IdempotencyConflict, InvalidRequest for an amount of zero or less, Conflict
+    (`refund_exceeds_charge`, `not_reversible` for what is no charge or was reversed).
+    """
+    if amount.nanos <= 0:
+        raise InvalidRequest("A refund has an amount.")
+    metadata = {"reason": checked_reason(reason)} if reason else {}
+    with write_transaction():
+        till = open_till(actor, account_id)
+        till.book.require_currency(amount)
+        entry = ledger.get(account_id, entry_id)
+
+        def give() -> str:
+            records = _refundable(entry, amount)
+            movement = Movement("refund", amount.nanos, reverses_id=entry_id, metadata=metadata)
+            return _give_back(till, movement, records)
+
+        said = Once("refund", idempotency_key, [entry_id, str(amount), reason])
+        refund_id, _ = once(account_id, said, give, at=till.book.at)
+        return ledger.get(account_id, refund_id)
+
+
+def correct(
+    till: Till, records: Sequence[UsageRecord], deltas: Sequence[int], *, entry_id: str
+) -> None:
+    """Stores the corrections of records by so many nanos each, in the records' own windows.
+
+    Call it before the till is closed; it counts in the limits, and never refuses.
+    """
+    changed = [(one, delta) for one, delta in zip(records, deltas, strict=True) if delta]
+    fresh = ids.new_ids(usage.PREFIX, len(changed))
+    for record, delta in changed:
+        till.ceilings.spend(record.dims, delta, record.effective_at, was_held=True)
+    usage.store(
+        [
+            _correction(record, delta, record_id, entry_id=entry_id, till=till)
+            for (record, delta), record_id in zip(changed, fresh, strict=True)
+        ]
+    )
+
+
+def _give_back(till: Till, movement: Movement, records: dict[UsageRecord, int]) -> str:
+    """Enters a reversal or refund, with the corrections of what the entry charged."""
+    book = till.book
+    credits.settle(book)
+    if movement.nanos > 0:
+        given_id = credits.add(book, movement)
+    else:
+        till.require(-movement.nanos)
+        given_id = book.enter(movement)
+        credits.take_back(book, str(movement.reverses_id), -movement.nanos)
+    if records:
+        parts = split_nanos(movement.nanos, list(records.values()))
+        correct(till, list(records), [-part for part in parts], entry_id=given_id)
+    till.close()
+    return given_id
+
+
+def _charged(entry: LedgerEntry) -> dict[UsageRecord, int]:
+    """The records of a charge, each with the nanos that it still costs after its corrections."""
+    records = usage.of_entry(entry.account_id, entry.id) if entry.kind == "usage" else []
+    before = usage.corrections([record.id for record in records])
+    return {record: record.cost_nanos + before.get(record.id, 0) for record in records}
+
+
+def _refundable(entry: LedgerEntry, amount: Money) -> dict[UsageRecord, int]:
+    if entry.kind != "usage" or ledger.reversal_of(entry.id) is not None:
+        raise Conflict("Only a charge is refunded, and none that was reversed.", code=_NOT)
+    records = _charged(entry)
+    left = sum(records.values())
+    if amount.nanos > left:
+        raise Conflict(
+            "The refunds would exceed the charge.", code="refund_exceeds_charge",
+            extra={"left": Money(left, entry.currency).text},
+        )  # fmt: skip
+    return records
+
+
+def _correction(
+    record: UsageRecord, delta: int, record_id: str, *, entry_id: str, till: Till
+) -> UsageRecord:
+    return UsageRecord(
+        record_id, record.account_id, entry_id, None, record.id, record.key_id, record.agent,
+        record.provider, record.model, {}, '{"source":"correction"}', delta, record.currency,
+        False, record.metadata, record.effective_at, till.book.at,
+    )  # fmt: skip

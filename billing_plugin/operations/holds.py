@@ -1,0 +1,292 @@
+"""Holds: reserve money before a call, then take what it cost and give the rest back.
+
+Rules. A hold counts against balance, allowance and limits like a charge, in the windows of the
+moment it was made, and its capture counts there too: what was let in can be captured. A hold whose
+deadline has passed reserves nothing. What a capture takes beyond what is still reserved is decided
+by a policy: `refuse`, `if_available` (balance and limits must allow it), `overdraft` (it has
+happened, so it is booked; the balance may pass its floor and the limits their ceilings).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from billing_plugin.context import Actor, current, now, write_transaction
+from billing_plugin.errors import Conflict, InvalidRequest
+from billing_plugin.models import accounts, audit, holds, usage
+from billing_plugin.models.holds import CAPTURED, EXPIRED, OPEN, RELEASED, Hold
+from billing_plugin.models.usage import Dims, Usage, UsageRecord
+from billing_plugin.money import Money
+from billing_plugin.operations import quick
+from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.charging import Charge, Line, Wish
+from billing_plugin.operations.once import Once, intent_of, once
+from billing_plugin.operations.prices import Rated, rate
+from billing_plugin.operations.till import Till, open_till
+from billing_plugin.operations.usage import check_usage
+
+REFUSE, IF_AVAILABLE, OVERDRAFT = "refuse", "if_available", "overdraft"
+POLICIES = (REFUSE, IF_AVAILABLE, OVERDRAFT)
+MAX_HOLD_S = 7 * 86_400
+MAX_PAGE = 100
+STATUSES = (OPEN, CAPTURED, RELEASED, EXPIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A hold as it is now; `replayed` when an earlier call with the same key had made it."""
+
+    hold: Hold
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A captured hold and the usage record of what was taken."""
+
+    hold: Hold
+    record: UsageRecord
+    replayed: bool = False
+
+
+@operation(scope="holds:write", effect="spends")
+def hold(
+    actor: Actor,
+    account_id: str,
+    expected: Money | Usage,
+    *,
+    provider: str = "",
+    model: str = "",
+    metadata: dict[str, Any] | None = None,
+    expires_in_s: int | None = None,
+    idempotency_key: str | None = None,
+) -> Held:
+    """Reserves an amount, or what the expected (better: the maximum) use of a model would cost.
+
+    `provider`, `model` and `metadata` say what an amount is for; a Usage names them itself.
+    `expires_in_s` is 1 to 604,800 seconds (None: the setting hold_expires_s).
+    Raises LimitExceeded, InsufficientFunds, UnpricedModel, IdempotencyConflict, InvalidRequest.
+    """
+    lasting = _lasting(expires_in_s)
+    used = _expected(expected, provider, model, metadata=metadata or {})
+    at = now()
+    check_usage(used, at)
+    rated = rate(used, at, account_id)
+    dims = Dims(actor.key_id, actor.agent, rated.provider, rated.model, used.metadata)
+    wanted = holds.new(account_id, rated.cost, dims, by=actor.signature, span=(at, at + lasting))
+    said = Once("hold", idempotency_key, f"{used.content}\n{expires_in_s}")
+    made = quick.reserve(wanted, intent_of(account_id, said))
+    if made is not None:
+        return Held(made)
+    with write_transaction():
+        till = open_till(actor, account_id)
+        at = till.book.at
+        wanted.created_at, wanted.expires_at = at, at + lasting
+        hold_id, replayed = once(account_id, said, lambda: _reserve(till, wanted), at=at)
+        return Held(_now(holds.get(account_id, hold_id), at), replayed)
+
+
+@operation(scope="holds:write", effect="spends")
+def capture(
+    actor: Actor,
+    account_id: str,
+    hold_id: str,
+    *,
+    taken: Money | Usage | None = None,
+    policy: str = REFUSE,
+) -> Captured:
+    """Takes what a call has cost out of its hold (None: all of it) and gives the rest back.
+
+    Once for each hold: the same again is a replay, another amount is a Conflict
+    (`hold_already_resolved`). An expired hold reserves nothing any more, so that `policy` decides
+    about the whole amount; under `refuse` that is a Conflict (`hold_expired`).
+    Raises NotFound, InvalidRequest, UnpricedModel; Conflict (`capture_exceeds_hold`) under
+    `refuse`; LimitExceeded and InsufficientFunds under `if_available`.
+    """
+    if policy not in POLICIES:
+        raise InvalidRequest(f"policy is one of {', '.join(POLICIES)}.")
+    known = holds.get(account_id, hold_id)
+    used = _used(known, taken)
+    check_usage(used, now())
+    rated = rate(used, known.created_at, account_id)
+    taken_now = quick.capture(actor, known, used, rated=rated)
+    if taken_now is not None:
+        return Captured(known, taken_now)
+    with write_transaction():
+        till = open_till(actor, account_id)
+        found = holds.get(account_id, hold_id)
+        till.book.require_currency(rated.cost)
+        if found.status in (CAPTURED, RELEASED):
+            return _captured_before(found, rated.cost)
+        record = _take(actor, till, found, used=used, rated=rated, policy=policy)
+        return Captured(holds.get(account_id, hold_id), record)
+
+
+@operation(scope="holds:write", effect="spends")
+def release(actor: Actor, account_id: str, hold_id: str) -> Held:
+    """Gives back all that a hold reserves. Again, or after it expired, it changes nothing.
+
+    Raises NotFound, Conflict (`hold_already_resolved`) for a captured one.
+    """
+    with write_transaction():
+        till = open_till(actor, account_id)
+        found = holds.get(account_id, hold_id)
+        if found.status == CAPTURED:
+            raise _resolved(found)
+        if found.status != OPEN:
+            return Held(found, replayed=True)
+        over = found.is_over(till.book.at)
+        till.free(found)
+        holds.resolve(found, EXPIRED if over else RELEASED, till.book.at)
+        till.close()
+        return Held(holds.get(account_id, hold_id))
+
+
+@operation(scope="holds:write", effect="spends")
+def extend(actor: Actor, account_id: str, hold_id: str, *, expires_in_s: int) -> Held:
+    """Gives an open hold another deadline, counted from now.
+
+    Raises NotFound, InvalidRequest, Conflict (`hold_expired`, `hold_already_resolved`).
+    """
+    lasting = _lasting(expires_in_s)
+    with write_transaction():
+        till = open_till(actor, account_id)
+        found = holds.get(account_id, hold_id)
+        if found.status != OPEN or found.is_over(till.book.at):
+            raise _resolved(found)
+        holds.prolong(found, till.book.at + lasting)
+        audit.write(
+            actor.signature, "hold.extend", hold_id, account_id=account_id, at=till.book.at,
+            before={"expires_at": found.expires_at.isoformat()},
+            after={"expires_at": (till.book.at + lasting).isoformat()},
+        )  # fmt: skip
+        return Held(holds.get(account_id, hold_id))
+
+
+@operation(scope="balance:read", effect="reads")
+def get_hold(actor: Actor, account_id: str, hold_id: str) -> Hold:
+    """One hold of the account; one whose deadline has passed is shown as expired."""
+    del actor
+    return _now(holds.get(account_id, hold_id), now())
+
+
+@operation(scope="balance:read", effect="reads")
+def list_holds(
+    actor: Actor,
+    account_id: str,
+    *,
+    status: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+) -> list[Hold]:
+    """The account's holds, newest first; `status` open, captured, released or expired (an open one
+    whose deadline has passed is listed among the open ones, as expired)."""
+    del actor
+    if not 1 <= limit <= MAX_PAGE or status not in (None, *STATUSES):
+        raise InvalidRequest(f"limit is 1 to {MAX_PAGE}, status one of {', '.join(STATUSES)}.")
+    accounts.get(account_id)
+    at = now()
+    found = holds.page(account_id, status=status, before=before, limit=limit)
+    return [_now(one, at) for one in found]
+
+
+def _expected(
+    expected: Money | Usage, provider: str, model: str, *, metadata: dict[str, Any]
+) -> Usage:
+    if isinstance(expected, Usage):
+        return expected
+    return Usage(model or "other", provider, cost=expected, metadata=metadata)
+
+
+def _reserve(till: Till, wanted: Hold) -> str:
+    till.book.require_currency(wanted.amount)
+    _refuse(till, wanted.dims, wanted.amount_nanos, at=wanted.created_at)
+    till.ceilings.hold(wanted.dims, wanted.amount_nanos, wanted.created_at)
+    till.book.hold(wanted.amount_nanos)
+    till.close()
+    holds.store(wanted)
+    return wanted.id
+
+
+def _take(
+    actor: Actor, till: Till, found: Hold, *, used: Usage, rated: Rated, policy: str
+) -> UsageRecord:
+    book, nanos = till.book, rated.cost.nanos
+    is_open = found.status == OPEN and not found.is_over(book.at)
+    beyond = nanos > (found.amount_nanos if is_open else 0)
+    if policy == REFUSE and beyond:
+        raise _beyond(found, is_open=is_open)
+    if found.status == OPEN:
+        till.free(found)
+        holds.resolve(found, EXPIRED, book.at)  # for now, so that nobody frees it again
+    dims = found.dims._replace(
+        provider=rated.provider, model=rated.model, metadata=used.metadata
+    )  # fmt: skip
+    if policy != OVERDRAFT and (beyond or dims != found.dims):
+        _refuse(till, dims, nanos, at=found.created_at)
+    till.ceilings.spend(dims, nanos, found.created_at, was_held=True)
+    book.hold(nanos)  # until its entry is written
+    if policy == OVERDRAFT:
+        book.overdraw()
+    line = Line(Wish(used, actor.signature), rated, dims, found.created_at, hold_id=found.id)
+    [record] = Charge(till, lines=[line]).write()
+    holds.resolve(found, CAPTURED, book.at, record=(nanos, record.id))
+    return record
+
+
+def _refuse(till: Till, dims: Dims, nanos: int, *, at: datetime) -> None:
+    refusal = till.refusal(dims, nanos, at)
+    if refusal:
+        raise refusal
+
+
+def _used(found: Hold, taken: Money | Usage | None) -> Usage:
+    if isinstance(taken, Usage):
+        return replace(
+            taken, effective_at=found.created_at, metadata=found.metadata | taken.metadata
+        )
+    cost = found.amount if taken is None else taken
+    return Usage(
+        found.model, found.provider, cost=cost, effective_at=found.created_at,
+        metadata=found.metadata,
+    )  # fmt: skip
+
+
+def _captured_before(found: Hold, cost: Money) -> Captured:
+    if found.status == CAPTURED and found.captured == cost:
+        record = usage.get(found.account_id, str(found.record_id))
+        return Captured(found, record, replayed=True)
+    raise _resolved(found)
+
+
+def _beyond(found: Hold, *, is_open: bool) -> Conflict:
+    if not is_open:
+        return Conflict("The hold has expired.", code="hold_expired", extra={"hold_id": found.id})
+    return Conflict(
+        "This is more than is held.", code="capture_exceeds_hold",
+        extra={"hold_id": found.id, "held": found.amount.text},
+    )  # fmt: skip
+
+
+def _resolved(found: Hold) -> Conflict:
+    ended = {CAPTURED: "captured", RELEASED: "released"}
+    if found.status in ended:
+        words = f"The hold was {ended[found.status]} before."
+        return Conflict(words, code="hold_already_resolved", extra={"hold_id": found.id})
+    return Conflict("The hold has expired.", code="hold_expired", extra={"hold_id": found.id})
+
+
+def _now(found: Hold, at: datetime) -> Hold:
+    """The hold as it is now, whether or not somebody has tidied it away."""
+    if found.status == OPEN and found.is_over(at):
+        found.status = EXPIRED
+    return found
+
+
+def _lasting(expires_in_s: int | None) -> timedelta:
+    seconds = current().settings.hold_expires_s if expires_in_s is None else expires_in_s
+    if type(seconds) is not int or not 1 <= seconds <= MAX_HOLD_S:
+        raise InvalidRequest(f"expires_in_s is 1 to {MAX_HOLD_S} seconds.")
+    return timedelta(seconds=seconds)

@@ -1,0 +1,147 @@
+"""Rating a period again after a price was put right: the differences, as entries of their own.
+
+Each record is held against what it costs by the price book of today at its own time; the
+difference to what it cost so far, earlier ratings included, is corrected. So the second run of the
+same finds nothing. Costs that the caller stated, and charges of which something was given back,
+are left as they are. A difference in our favour is booked even where the balance does not cover it,
+because the use has happened.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from billing_plugin.context import Actor, write_transaction
+from billing_plugin.errors import BillingError
+from billing_plugin.models import accounts, credits, usage
+from billing_plugin.models.ledger import Movement
+from billing_plugin.models.usage import Usage, UsageRecord
+from billing_plugin.money import Money
+from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.corrections import correct
+from billing_plugin.operations.prices import rate
+from billing_plugin.operations.till import Till, open_till
+from billing_plugin.periods import Period
+
+PAGE = 500
+CALLER = "caller"
+
+
+@dataclass(frozen=True, slots=True)
+class Rerating:
+    """What a re-rating found (`dry_run`) or booked: records read, left alone (`skipped`), changed,
+    without a price now (`unpriced`), and by how much the account's cost changes."""
+
+    dry_run: bool
+    change: Money
+    read: int = 0
+    skipped: int = 0
+    changed: int = 0
+    unpriced: int = 0
+
+
+@operation(scope="adjustments:write", effect="spends")
+def rerate_usage(
+    actor: Actor, account_id: str, period: Period, *, dry_run: bool = True
+) -> Rerating:
+    """Rates the account's usage of the half-open period again; without `dry_run` it is booked.
+
+    Pages of 500 records are transactions of their own: run it again after a crash. Raises NotFound.
+    """
+    account = accounts.get(account_id)
+    found = Rerating(dry_run, Money.zero(account.currency))
+    for records in _pages(account_id, period):
+        prices = _prices(records)
+        with write_transaction():
+            till = open_till(actor, account_id)
+            deltas = _deltas(records, prices)
+            if not dry_run:
+                _book(till, records, deltas, period=period)
+        found = _added(found, records, prices, deltas=deltas)
+    return found
+
+
+def _pages(account_id: str, period: Period) -> Iterator[list[UsageRecord]]:
+    after = ""
+    while records := usage.originals(account_id, period, after=after, limit=PAGE):
+        yield records
+        after = records[-1].id
+
+
+def _prices(records: Sequence[UsageRecord]) -> list[int | None]:
+    """What each record costs now; None where no price is known or the caller stated the cost."""
+    return [_price(record) for record in records]
+
+
+def _price(record: UsageRecord) -> int | None:
+    if record.price.get("source") == CALLER:
+        return None
+    counts: dict[str, Any] = dict(record.quantities)
+    used = Usage(record.model, record.provider, **counts)
+    try:
+        return rate(used, record.effective_at, record.account_id).cost.nanos
+    except BillingError:
+        return None
+
+
+def _deltas(records: Sequence[UsageRecord], prices: Sequence[int | None]) -> list[int]:
+    ids = [record.id for record in records]
+    before, given_back = usage.corrections(ids), usage.given_back(ids)
+    return [
+        0
+        if price is None or record.id in given_back
+        else price - record.cost_nanos - before.get(record.id, 0)
+        for record, price in zip(records, prices, strict=True)
+    ]
+
+
+def _book(
+    till: Till, records: Sequence[UsageRecord], deltas: Sequence[int], *, period: Period
+) -> None:
+    groups: dict[tuple[str, str], list[tuple[UsageRecord, int]]] = defaultdict(list)
+    for record, delta in zip(records, deltas, strict=True):
+        if delta:
+            groups[record.provider, record.model].append((record, delta))
+    if not groups:
+        return
+    credits.settle(till.book)
+    for changed in groups.values():
+        _enter(till, changed, period=period)
+    till.close()
+
+
+def _enter(till: Till, changed: list[tuple[UsageRecord, int]], *, period: Period) -> None:
+    first, total = changed[0][0], sum(delta for _, delta in changed)
+    said = {"model": first.model, "provider": first.provider, "records": len(changed)}
+    span = {"from": period.start.isoformat(), "to": period.end.isoformat()}
+    movement = Movement("rerating", -total, metadata={**said, **span})
+    if total < 0:
+        entry_id = credits.add(till.book, movement)
+    else:
+        entry_id = till.book.enter(movement)
+        credits.draw(credits.left(till.book.account_id), total)
+        till.book.drawn_sequence = till.book.sequence
+        till.book.overdraw()
+    correct(
+        till, [record for record, _ in changed], [delta for _, delta in changed], entry_id=entry_id
+    )
+
+
+def _added(
+    found: Rerating, records: Sequence[UsageRecord], prices: Sequence[int | None], *,
+    deltas: Sequence[int],
+) -> Rerating:  # fmt: skip
+    stated = sum(record.price.get("source") == CALLER for record in records)
+    unpriced = sum(price is None for price in prices) - stated
+    changed = sum(delta != 0 for delta in deltas)
+    return replace(
+        found,
+        change=found.change + Money(sum(deltas), found.change.currency),
+        read=found.read + len(records),
+        skipped=found.skipped + stated,
+        changed=found.changed + changed,
+        unpriced=found.unpriced + unpriced,
+    )

@@ -1,0 +1,86 @@
+"""The till: one account's book and ceilings, open together under the account's lock.
+
+Whatever spends or reserves goes through here, so that balance, allowance and every limit are asked
+in one transaction, and overdue holds are gone before anything is refused because of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing_plugin.context import BY_ITSELF, Actor
+from billing_plugin.errors import BillingError
+from billing_plugin.models import credits, holds, ledger, limits
+from billing_plugin.models.ceilings import Ceilings
+from billing_plugin.models.holds import EXPIRED, Hold
+from billing_plugin.models.ledger import Book
+from billing_plugin.models.usage import Dims
+
+
+@dataclass(slots=True)
+class Till:
+    """An open book and the ceilings over it. Made by `open_till`; `close` stores both."""
+
+    book: Book
+    ceilings: Ceilings
+
+    def refusal(self, dims: Dims, nanos: int, at: datetime) -> BillingError | None:
+        """Why so much more cannot be spent or held: a limit, or the balance. None where it can."""
+        found = self._refusal(dims, nanos, at)
+        return self._refusal(dims, nanos, at) if found and self.expire_holds() else found
+
+    def require(self, nanos: int) -> None:
+        """Raises InsufficientFunds where a debit that no limit is about does not fit."""
+        found = self.book.refusal(nanos)
+        if found and self.expire_holds():
+            found = self.book.refusal(nanos)
+        if found:
+            raise found
+
+    def expire_holds(self) -> bool:
+        """Frees what overdue holds reserve. False when there are none."""
+        ended = holds.overdue(self.book.account_id, self.book.at)
+        for hold in ended:
+            self.free(hold)
+            holds.resolve(hold, EXPIRED, hold.expires_at)
+        return bool(ended)
+
+    def free(self, hold: Hold) -> None:
+        """Gives back what an open hold reserves. Its row must still be open, and be ended next."""
+        self.ceilings.hold(hold.dims, -hold.amount_nanos, hold.created_at)
+        self.book.hold(-hold.amount_nanos)
+
+    def close(self) -> None:
+        """Stores balance, entries and counters."""
+        self.book.close()
+        self.ceilings.store()
+
+    def _refusal(self, dims: Dims, nanos: int, at: datetime) -> BillingError | None:
+        return self.ceilings.refusal(dims, nanos, at) or self.book.refusal(nanos)
+
+
+def open_book(actor: Actor, account_id: str) -> Book:
+    """The account's book, locked, looked after, its entries signed by the actor."""
+    book = ledger.open_book(account_id)
+    if book.at >= book.due_at:
+        look_after(book)
+    book.signature = actor.signature
+    return book
+
+
+def open_till(actor: Actor, account_id: str) -> Till:
+    """The account's till. Needs a write transaction. Raises NotFound."""
+    book = open_book(actor, account_id)
+    rules = limits.rules(account_id, book.limits_version)
+    return Till(book, Ceilings(account_id, rules, book.at))
+
+
+def look_after(book: Book) -> None:
+    """Does what time alone demands: expires credit, ends a billing cycle."""
+    book.signature = BY_ITSELF
+    credits.settle(book)
+    credits.expire(book)
+    credits.end_cycle(book)
+    credits.plan(book)
+    book.close()
