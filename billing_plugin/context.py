@@ -68,6 +68,7 @@ class Instance:
         self.providers = providers or {}
         self.processor = processor
         self.price_list = price_list
+        self.price_book: Any = None  # operations keep their compiled prices here
         self.enqueue = enqueue
         self.open_vault = open_vault
         self.clock = clock

@@ -30,7 +30,9 @@ class Policy:
 
 CATALOGUE: dict[str, Policy] = {}
 UNSTORABLE = "Text must not hold NUL or half a surrogate pair."
-OPERATOR_SCOPES = frozenset({"accounts:write", "adjustments:write", "keys:write", "jobs:run"})
+OPERATOR_SCOPES = frozenset(
+    {"accounts:write", "adjustments:write", "keys:write", "jobs:run", "prices:write"}
+)
 
 # Deciding what a program may spend is for people: no key that is an agent's holds these.
 HUMAN_SCOPES = frozenset({"limits:approve"})
