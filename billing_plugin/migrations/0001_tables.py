@@ -95,7 +95,6 @@ TABLES = (
         recorded_at TIMESTAMPTZ NOT NULL)""",
     """CREATE INDEX billing_usage_record_time
         ON billing_usage_record (account_id, effective_at)""",
-    "CREATE INDEX billing_usage_record_entry ON billing_usage_record (entry_id)",
     """CREATE INDEX billing_usage_record_correction
         ON billing_usage_record (corrects_id) WHERE corrects_id IS NOT NULL""",
     """CREATE TABLE billing_usage_rollup (

@@ -6,9 +6,9 @@ content is a conflict. Keys are kept for KEPT_DAYS at least; `prune` takes older
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from billing_plugin import context
@@ -42,7 +42,8 @@ def intent(account_id: str, operation: str, *, key: str, content: Any) -> Intent
     if not key or len(key) > MAX_KEY_LENGTH or not key.isprintable():
         raise InvalidRequest("An idempotency key has 1 to 255 printable characters.")
     said = content if isinstance(content, str) else dump(content)
-    return Intent(_hash(f"{account_id}\0{operation}\0{key}"), _hash(said))
+    digest = sha256(f"{account_id}\0{operation}\0{key}".encode()).digest()[:16]
+    return Intent(digest, sha256(said.encode()).digest()[:16])
 
 
 def replays(intents: Iterable[Intent]) -> dict[bytes, str]:
@@ -111,7 +112,3 @@ def _contents(intents: Iterable[Intent]) -> dict[bytes, bytes]:
 
 def _chunks(values: list[bytes], size: int = 500) -> list[list[bytes]]:
     return [values[start : start + size] for start in range(0, len(values), size)]
-
-
-def _hash(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()[:16]

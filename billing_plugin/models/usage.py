@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import compress
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -85,9 +86,7 @@ class Usage:
     def quantities(self) -> dict[str, int]:
         """The token counts that are not zero, by name."""
         counts = counts_of(self)
-        if not any(counts):
-            return {}
-        return {name: count for name, count in zip(QUANTITIES, counts, strict=True) if count}
+        return dict(compress(zip(QUANTITIES, counts, strict=True), counts)) if any(counts) else {}
 
     @property
     def content(self) -> str:
@@ -176,9 +175,11 @@ def by_ids(account_id: str, record_ids: Sequence[str]) -> dict[str, UsageRecord]
     return found
 
 
-def of_entry(account_id: str, entry_id: str) -> list[UsageRecord]:
-    """The records that one ledger entry charged, oldest first."""
-    return _select("account_id = ? AND entry_id = ?", account_id, entry_id)
+def of_entry(account_id: str, entry_id: str, span: tuple[datetime, datetime]) -> list[UsageRecord]:
+    """The records that one ledger entry charged, effective from the first to the last instant."""
+    first, last = span
+    where = "account_id = ? AND effective_at >= ? AND effective_at <= ? AND entry_id = ?"
+    return _select(where, account_id, stored_time(first), stored_time(last), entry_id)
 
 
 def corrections(record_ids: Sequence[str]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from billing_plugin import ids
 from billing_plugin.context import Signature
 from billing_plugin.errors import BillingError
 from billing_plugin.models import idempotency, usage
-from billing_plugin.models.base import quoted
+from billing_plugin.models.base import quoted, stored_time
 from billing_plugin.models.idempotency import Intent
 from billing_plugin.models.ledger import Movement
 from billing_plugin.models.usage import Dims, Usage, UsageRecord
@@ -243,8 +243,13 @@ def entry_facts(lines: Sequence[Line]) -> str:
     """What an entry says of the uses that it charges, as JSON text."""
     tokens = sum(line.wish.used.input_tokens + line.wish.used.output_tokens for line in lines)
     model, provider = quoted(lines[0].rated.model), quoted(lines[0].rated.provider)
-    records = "" if len(lines) == 1 else f',"records":{len(lines)}'
-    return f'{{"model":{model},"provider":{provider}{records},"tokens":{tokens}}}'
+    several = "" if len(lines) == 1 else _of_several(lines)
+    return f'{{"model":{model},"provider":{provider}{several},"tokens":{tokens}}}'
+
+
+def _of_several(lines: Sequence[Line]) -> str:
+    since = stored_time(min(line.effective_at for line in lines))
+    return f',"records":{len(lines)},"since":"{since}"'
 
 
 def _with_replayed(

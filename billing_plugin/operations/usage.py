@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from billing_plugin.context import Actor, current, now, write_transaction
@@ -24,6 +25,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 MAX_TOKENS = 10**12
 MAX_NAME_LENGTH = 200
 MAX_PAGE = 100
+_INTEGER = frozenset({int})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +142,21 @@ def wishes_of(
 
 def check_usage(used: Usage, at: datetime) -> None:
     """Raises InvalidRequest for names, counts, times or metadata that cannot be."""
-    if not used.model or max(len(used.model), len(used.provider)) > MAX_NAME_LENGTH:
-        raise InvalidRequest(f"A use names its model, with 1 to {MAX_NAME_LENGTH} characters.")
-    storable(used.model + used.provider)
+    _check_names(used.model, used.provider)
     if used.metadata:
         dump(used.metadata)
-    for count in usage.counts_of(used):
-        if type(count) is not int or not 0 <= count <= MAX_TOKENS:
-            raise InvalidRequest(f"Token counts are whole numbers from 0 to {MAX_TOKENS}.")
+    counts = usage.counts_of(used)
+    if not _INTEGER.issuperset(map(type, counts)) or min(counts) < 0 or max(counts) > MAX_TOKENS:
+        raise InvalidRequest(f"Token counts are whole numbers from 0 to {MAX_TOKENS}.")
     if used.effective_at and aware(used.effective_at) > at + CLOCK_SKEW:
         raise InvalidRequest("effective_at lies in the future.", code="future_time")
+
+
+@lru_cache(maxsize=1024)  # the same few names, again and again
+def _check_names(model: str, provider: str) -> None:
+    if not model or max(len(model), len(provider)) > MAX_NAME_LENGTH:
+        raise InvalidRequest(f"A use names its model, with 1 to {MAX_NAME_LENGTH} characters.")
+    storable(model + provider)
 
 
 def _charged(actor: Actor, account_id: str, used: Usage, *, key: str | None) -> Outcome:
