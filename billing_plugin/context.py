@@ -29,6 +29,7 @@ from billing_plugin.errors import ConfigurationError, NotFound, StorageUnavailab
 
 _at_work: ContextVar[Instance | None] = ContextVar("billing_instance", default=None)
 _WAIT_S = 30
+_RESTED_S = 1
 STORAGE_ERRORS = (peewee.OperationalError, peewee.InterfaceError, MaxConnectionsExceeded)
 SQLITE_PRAGMAS = {
     "busy_timeout": _WAIT_S * 1000,
@@ -74,6 +75,7 @@ class Instance:
         self.clock = clock
         self.prepare = prepare
         self.kept: dict[str, Any] = {}  # what may be read again at any time, by name
+        _forget_after_fork(self)
 
     def active(self) -> AbstractContextManager[Instance]:
         """Puts this instance to work in the present context, with an open connection."""
@@ -248,8 +250,30 @@ def connect_to(url: str) -> peewee.Database:
     if url.startswith(("postgresql://", "postgres://")):
         require("psycopg", extra="postgres")
         address = "postgresql://" + url.split("://", 1)[1]
-        return _alone_after_fork(PooledPostgresqlDatabase(address, prefer_psycopg3=True, **_POOL))
+        return _alone_after_fork(_PostgresqlPool(address, prefer_psycopg3=True, **_POOL))
     raise ConfigurationError("A database URL is sqlite:///FILE or postgresql://USER@HOST/NAME.")
+
+
+class _PostgresqlPool(PooledPostgresqlDatabase):
+    """Asks a connection whether it still lives only where it has rested a while.
+
+    A round trip before every operation would cost a third of a charge. Who meets a server that died
+    within that while gets StorageUnavailable, as anybody does who is at work at that moment.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._last_used: dict[int, float] = {}
+        super().__init__(*args, **options)
+
+    def _is_closed(self, conn: Any) -> bool:
+        rested_s = time.monotonic() - self._last_used.get(id(conn), 0)
+        closed: bool = conn.closed or (rested_s > _RESTED_S and super()._is_closed(conn))
+        return closed
+
+    def _can_reuse(self, conn: Any) -> bool:
+        self._last_used[id(conn)] = time.monotonic()
+        usable: bool = super()._can_reuse(conn)
+        return usable
 
 
 class _SqliteFile(PooledSqliteDatabase):
@@ -288,6 +312,19 @@ def _alone_after_fork(database: peewee.Database) -> peewee.Database:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=forget)
     return database
+
+
+def _forget_after_fork(instance: Instance) -> None:
+    """What a forked process inherits may be locked by a thread that it does not have."""
+    known = weakref.ref(instance)
+
+    def forget() -> None:
+        inherited = known()
+        if inherited is not None:
+            inherited.kept = {}
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)
 
 
 @contextmanager

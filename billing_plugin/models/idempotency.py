@@ -15,6 +15,7 @@ from billing_plugin import context
 from billing_plugin.errors import IdempotencyConflict, InvalidRequest
 from billing_plugin.models.base import Row, dump, execute, fetch_all, insert_many, places
 
+OTHER_CONTENT = "This idempotency key was used with other content."
 TABLE = "billing_idempotency_key"
 MAX_KEY_LENGTH = 255
 KEPT_DAYS = 35  # the billing cycle of every contract we speak, and a few days to look into it
@@ -100,7 +101,7 @@ def day_of(at: datetime) -> int:
 def refuse_other(content: bytes, other: bytes) -> None:
     """Raises IdempotencyConflict where two contents under one key differ."""
     if content != other:
-        raise IdempotencyConflict("This idempotency key was used with other content.")
+        raise IdempotencyConflict(OTHER_CONTENT)
 
 
 def _contents(intents: Iterable[Intent]) -> dict[bytes, bytes]:

@@ -12,15 +12,17 @@ from datetime import datetime
 
 from billing_plugin import ids
 from billing_plugin.context import Signature
-from billing_plugin.errors import BillingError
+from billing_plugin.errors import BillingError, IdempotencyConflict
 from billing_plugin.models import idempotency, usage
 from billing_plugin.models.base import quoted, stored_time
-from billing_plugin.models.idempotency import Intent
+from billing_plugin.models.idempotency import OTHER_CONTENT, Intent
 from billing_plugin.models.ledger import Movement
 from billing_plugin.models.usage import Dims, Usage, UsageRecord
 from billing_plugin.operations.prices import Rated
 from billing_plugin.operations.till import Till
 from billing_plugin.periods import aware
+
+Group = tuple[str, str, Signature, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,17 @@ class Wish:
     intent: Intent | None = None
     rated: Rated | BillingError | None = None
     quantities: dict[str, int] = field(default_factory=dict)
+    place: int = 0  # wishes of one place may share a ledger entry
 
     @property
     def digest(self) -> bytes | None:
         """The digest of its idempotency key, if it has one."""
         return self.intent.digest if self.intent else None
+
+    def check_content(self, content: bytes) -> None:
+        """Refuses the wish where its key stands for other content."""
+        if self.intent and self.intent.content != content:
+            self.rated = IdempotencyConflict(OTHER_CONTENT)
 
     def dims(self, rated: Rated) -> Dims:
         """Whose use it is and of what."""
@@ -66,9 +74,9 @@ class Line:
     entry_id: str = ""
 
     @property
-    def group(self) -> tuple[str, str, Signature]:
+    def group(self) -> Group:
         """Lines of one group stand in one ledger entry."""
-        return (self.rated.provider, self.rated.model, self.wish.signature)
+        return (self.rated.provider, self.rated.model, self.wish.signature, self.wish.place)
 
 
 @dataclass(slots=True)
@@ -82,10 +90,12 @@ class Charge:
 
     def decide(self, wish: Wish) -> int | Outcome:
         """Takes the wish (the number of its line), or says what became of it."""
+        if isinstance(wish.rated, IdempotencyConflict):
+            return Outcome(error=wish.rated)
         if wish.digest in self.known:
             return Outcome(replayed=True)
         if wish.digest in self._by_digest:
-            return self._by_digest[wish.digest]
+            return self._again(wish, self._by_digest[wish.digest])
         if not isinstance(wish.rated, Rated):
             return Outcome(error=wish.rated)
         try:
@@ -112,10 +122,12 @@ class Charge:
         """A line for a wish that nothing speaks against, or what was answered before."""
         digest, rated = wish.digest, wish.rated
         if digest is not None:
+            if isinstance(rated, IdempotencyConflict):
+                return None
             if digest in self.known:
                 return Outcome(replayed=True)
             if digest in self._by_digest:
-                return self._by_digest[digest]
+                return self._again(wish, self._by_digest[digest])
             self._by_digest[digest] = len(self.lines)
         if not isinstance(rated, Rated) or rated.cost.currency != self.till.book.currency:
             return None
@@ -123,6 +135,13 @@ class Charge:
         at = self.till.book.at if said is None else aware(said)
         self.lines.append(Line(wish, rated, wish.dims(rated), at))
         return len(self.lines) - 1
+
+    def _again(self, wish: Wish, number: int) -> int | Outcome:
+        """The line that another wish with the same key has, if it said the same."""
+        before = self.lines[number].wish.intent
+        if before and wish.intent and before.content != wish.intent.content:
+            return Outcome(error=IdempotencyConflict(OTHER_CONTENT))
+        return number
 
     def _take_lines(self) -> bool:
         taken = 0
@@ -221,7 +240,7 @@ def _outcome(one: int | Outcome, records: Sequence[UsageRecord], first: set[int]
 
 
 def _groups(lines: Iterable[Line]) -> Iterable[list[Line]]:
-    groups: dict[tuple[str, str, Signature], list[Line]] = {}
+    groups: dict[Group, list[Line]] = {}
     for line in lines:
         groups.setdefault(line.group, []).append(line)
     return groups.values()
@@ -261,6 +280,8 @@ def _with_replayed(
     found = usage.by_ids(account_id, list(known.values()))
     by_digest = {digest: found[record_id] for digest, record_id in known.items()}
     return [
-        Outcome(by_digest[wish.digest], replayed=True) if wish.digest in by_digest else outcome
+        Outcome(by_digest[wish.digest], replayed=True)
+        if wish.digest in by_digest and not outcome.error
+        else outcome
         for wish, outcome in zip(wishes, outcomes, strict=False)
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing_plugin.context import BY_ITSELF, Actor
+from billing_plugin.context import BY_ITSELF, Actor, Signature
 from billing_plugin.errors import BillingError
 from billing_plugin.models import credits, holds, ledger, limits
 from billing_plugin.models.ceilings import Ceilings
@@ -77,18 +77,18 @@ class Till:
         return self.ceilings.refusal(dims, nanos, at) or self.book.refusal(nanos)
 
 
-def open_book(actor: Actor, account_id: str) -> Book:
+def open_book(by: Actor | Signature, account_id: str) -> Book:
     """The account's book, locked, looked after, its entries signed by the actor."""
     book = ledger.open_book(account_id)
     if book.at >= book.due_at:
         look_after(book)
-    book.signature = actor.signature
+    book.signature = by if isinstance(by, Signature) else by.signature
     return book
 
 
-def open_till(actor: Actor, account_id: str) -> Till:
+def open_till(by: Actor | Signature, account_id: str) -> Till:
     """The account's till. Needs a write transaction. Raises NotFound."""
-    book = open_book(actor, account_id)
+    book = open_book(by, account_id)
     rules = limits.rules(account_id, book.limits_version)
     return Till(book, Ceilings(account_id, rules, book.at))
 

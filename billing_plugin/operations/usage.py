@@ -17,6 +17,7 @@ from billing_plugin.money import Money
 from billing_plugin.operations import quick
 from billing_plugin.operations.catalogue import operation, storable
 from billing_plugin.operations.charging import Outcome, Wish, charge_all
+from billing_plugin.operations.group import charge_in_turn
 from billing_plugin.operations.prices import rate
 from billing_plugin.operations.till import open_till
 from billing_plugin.periods import Period, aware
@@ -162,6 +163,16 @@ def _check_names(model: str, provider: str) -> None:
 def _charged(actor: Actor, account_id: str, used: Usage, *, key: str | None) -> Outcome:
     at = now()
     [wish] = wishes_of(actor, account_id, [Submission(used, key)], at=at)
+    if current().settings.group_commit and not current().database.in_transaction():
+        outcome = charge_in_turn(account_id, wish, lambda: _alone(actor, account_id, wish, at=at))
+    else:
+        outcome = _alone(actor, account_id, wish, at=at)
+    if outcome.error:
+        raise outcome.error
+    return outcome
+
+
+def _alone(actor: Actor, account_id: str, wish: Wish, *, at: datetime) -> Outcome:
     record = quick.charge(account_id, wish, at)
     if record is not None:
         return Outcome(record)
@@ -169,6 +180,4 @@ def _charged(actor: Actor, account_id: str, used: Usage, *, key: str | None) -> 
         till = open_till(actor, account_id)
         known = idempotency.replays([wish.intent]) if wish.intent else {}
         [outcome] = charge_all(till, [wish], known=known)
-    if outcome.error:
-        raise outcome.error
-    return outcome
+        return outcome
