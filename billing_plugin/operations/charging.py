@@ -13,7 +13,7 @@ from datetime import datetime
 from billing_plugin import ids
 from billing_plugin.context import Signature
 from billing_plugin.errors import BillingError, IdempotencyConflict
-from billing_plugin.models import idempotency, usage
+from billing_plugin.models import store, usage
 from billing_plugin.models.base import quoted, stored_time
 from billing_plugin.models.idempotency import OTHER_CONTENT, Intent
 from billing_plugin.models.ledger import Movement
@@ -177,14 +177,13 @@ class Charge:
             entry_id = self.till.book.enter(movement_of(group))
             for line in group:
                 line.entry_id = entry_id
-        self.till.close()
         records = self._records()
-        usage.store(records)
-        done = zip(self.lines, records, strict=True)
-        idempotency.remember(
-            [(line.wish.intent, record.id) for line, record in done if line.wish.intent],
-            self.till.book.at,
-        )
+        done = [
+            (line.wish.intent, record.id)
+            for line, record in zip(self.lines, records, strict=True)
+            if line.wish.intent
+        ]
+        store.write(self.till.book, self.till.ceilings, records, done)
         return records
 
     def _records(self) -> list[UsageRecord]:
