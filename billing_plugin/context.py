@@ -40,7 +40,8 @@ SQLITE_PRAGMAS = {
     "cache_size": -65_536,
     "wal_autocheckpoint": 4_000,
 }
-_POOL: dict[str, Any] = {"autoconnect": False, "timeout": _WAIT_S, "max_connections": 64}
+# A connection is opened by the first statement: who only waits for another's write needs none.
+_POOL: dict[str, Any] = {"autoconnect": True, "timeout": _WAIT_S, "max_connections": 64}
 
 
 def utc_now() -> datetime:
@@ -79,7 +80,7 @@ class Instance:
 
     def active(self) -> AbstractContextManager[Instance]:
         """Puts this instance to work in the present context, with an open connection."""
-        if _at_work.get() is self and not self.database.is_closed():
+        if _at_work.get() is self and (self.database.autoconnect or not self.database.is_closed()):
             return _StillActive(self)
         return self._activated()
 
@@ -341,9 +342,12 @@ def _unavailable(done: str, error: BaseException) -> StorageUnavailable:
 
 @contextmanager
 def _connected(database: peewee.Database) -> Iterator[None]:
-    opened = database.connect(reuse_if_open=True)
+    """With a connection, opened now or at need, that is given back unless it was open before."""
+    was_closed = database.is_closed()
+    if was_closed and not database.autoconnect:
+        database.connect()
     try:
         yield
     finally:
-        if opened and not database.is_closed():
+        if was_closed and not database.is_closed():
             database.close()

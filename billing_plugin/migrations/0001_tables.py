@@ -49,7 +49,7 @@ TABLES = (
         digest {bytes} PRIMARY KEY,
         content {bytes} NOT NULL,
         result_id TEXT NOT NULL,
-        day INTEGER NOT NULL){clustered}""",
+        day_number INTEGER NOT NULL){clustered}""",
     """CREATE TABLE billing_ledger_entry (
         id TEXT PRIMARY KEY,
         account_id TEXT NOT NULL REFERENCES billing_account (id),

@@ -19,7 +19,7 @@ OTHER_CONTENT = "This idempotency key was used with other content."
 TABLE = "billing_idempotency_key"
 MAX_KEY_LENGTH = 255
 KEPT_DAYS = 35  # the billing cycle of every contract we speak, and a few days to look into it
-_COLUMNS = "digest, content, result_id, day"
+COLUMNS = "digest, content, result_id, day_number"
 _FIND = "SELECT digest, content, result_id FROM billing_idempotency_key"
 # One value in one place: to say five hundred places costs a client more than the look-up.
 _FIND_ALL = (
@@ -80,14 +80,14 @@ def remember(done: Iterable[tuple[Intent, str]], at: datetime) -> None:
     """Stores the results of intents in the present transaction."""
     day = day_of(at)
     rows = [(intent.digest, intent.content, result_id, day) for intent, result_id in done]
-    insert_many(TABLE, _COLUMNS, rows, number=len(rows))
+    insert_many(TABLE, COLUMNS, rows, number=len(rows))
 
 
 def prune(at: datetime, *, size: int = 10_000) -> int:
     """Takes away keys older than KEPT_DAYS, `size` at most; returns how many there were."""
     gone: int = execute(
         "DELETE FROM billing_idempotency_key WHERE digest IN"
-        " (SELECT digest FROM billing_idempotency_key WHERE day < ? LIMIT ?)",
+        " (SELECT digest FROM billing_idempotency_key WHERE day_number < ? LIMIT ?)",
         (day_of(at) - KEPT_DAYS, size),
     ).rowcount
     return gone

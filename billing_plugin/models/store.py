@@ -8,26 +8,26 @@ round trips, go table by table.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 from billing_plugin import context
 from billing_plugin.models import idempotency, ledger, usage
-from billing_plugin.models.base import Row
 from billing_plugin.models.ceilings import COUNTER_COLUMNS, COUNTER_UPSERT, Ceilings
 from billing_plugin.models.idempotency import Intent
 from billing_plugin.models.ledger import Book
 from billing_plugin.models.usage import UsageRecord
 
 FEW = 64
+# part of the document -> table, columns, what to do where the row is there already
 _TABLES = {
-    "entered": ("billing_ledger_entry", ""),
-    "recorded": ("billing_usage_record", ""),
-    "remembered": ("billing_idempotency_key", ""),
-    "counted": ("billing_limit_counter", COUNTER_UPSERT),
-    "rolled": ("billing_usage_rollup AS r", usage.ROLL_UP_UPSERT),
+    "entered": ("billing_ledger_entry", ledger.COLUMNS, ""),
+    "recorded": ("billing_usage_record", usage.COLUMNS, ""),
+    "remembered": ("billing_idempotency_key", idempotency.COLUMNS, ""),
+    "counted": ("billing_limit_counter", COUNTER_COLUMNS, COUNTER_UPSERT),
+    "rolled": ("billing_usage_rollup AS r", usage.ROLL_UP_COLUMNS, usage.ROLL_UP_UPSERT),
 }
+_WHOLE = {"sequence", "day_number", "records", "flagged"}
 
 
 def write(
@@ -42,12 +42,13 @@ def write(
         idempotency.remember(done, book.at)
         return
     ceilings.store_notices()
+    day = idempotency.day_of(book.at)
     rows = {
-        "entered": _objects(ledger.COLUMNS, book.take_rows()),
-        "recorded": _objects(usage.COLUMNS, map(usage.row_of, records)),
-        "remembered": _keys(done, day=idempotency.day_of(book.at)),
-        "counted": _objects(COUNTER_COLUMNS, ceilings.changed_rows()),
-        "rolled": _objects(usage.ROLL_UP_COLUMNS, usage.rolled_up(records)),
+        "entered": book.take_rows(),
+        "recorded": [usage.row_of(record) for record in records],
+        "remembered": [(i.digest.hex(), i.content.hex(), result, day) for i, result in done],
+        "counted": ceilings.changed_rows(),
+        "rolled": usage.rolled_up(records),
     }
     book.close(before=(_statement(), json.dumps(rows)))
 
@@ -56,23 +57,22 @@ def write(
 def _statement() -> str:
     """Inserts into every table from one document, before the statement that closes the book."""
     parts = [
-        f"{part} AS (INSERT INTO {table} SELECT * FROM jsonb_populate_recordset("
-        f"NULL::{table.split()[0]}, (SELECT rows FROM said)->'{part}'){upsert})"
-        for part, (table, upsert) in _TABLES.items()
+        f"{part} AS (INSERT INTO {table} ({columns}) SELECT {_cells(columns)}"
+        f" FROM jsonb_array_elements((SELECT rows FROM said)->'{part}') AS row{upsert})"
+        for part, (table, columns, upsert) in _TABLES.items()
     ]
     return f"WITH said AS (SELECT CAST(? AS jsonb) AS rows), {', '.join(parts)} "
 
 
-def _objects(columns: str, rows: Iterable[Row]) -> list[dict[str, Any]]:
-    names = columns.split(", ")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+def _cells(columns: str) -> str:
+    return ", ".join(_cell(name, place) for place, name in enumerate(columns.split(", ")))
 
 
-def _keys(done: Sequence[tuple[Intent, str]], *, day: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "digest": f"\\x{intent.digest.hex()}", "content": f"\\x{intent.content.hex()}",
-            "result_id": result_id, "day": day,
-        }
-        for intent, result_id in done
-    ]  # fmt: skip
+def _cell(name: str, place: int) -> str:
+    """One column out of a row that is a JSON array; its name says of which type it is."""
+    text = f"row->>{place}"
+    if name in ("digest", "content"):
+        return f"decode({text}, 'hex')"
+    if name.endswith(("_at", "_start")):
+        return f"CAST({text} AS timestamptz)"
+    return f"CAST({text} AS bigint)" if name.endswith("_nanos") or name in _WHOLE else text

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from billing_plugin import ids
 from billing_plugin.context import Signature
@@ -145,7 +146,7 @@ class Charge:
 
     def _take_lines(self) -> bool:
         taken = 0
-        for group in _groups(self.lines):
+        for group in _groups(self.lines, apart=False):
             nanos = sum(line.rated.cost.nanos for line in group)
             times = [line.effective_at for line in group]
             if not self.till.spend_together(group[0].dims, nanos, span=(min(times), max(times))):
@@ -238,10 +239,12 @@ def _outcome(one: int | Outcome, records: Sequence[UsageRecord], first: set[int]
     return Outcome(records[one], replayed=replayed)
 
 
-def _groups(lines: Iterable[Line]) -> Iterable[list[Line]]:
-    groups: dict[Group, list[Line]] = {}
+def _groups(lines: Iterable[Line], *, apart: bool = True) -> Iterable[list[Line]]:
+    """Lines that share a ledger entry; not `apart`: lines that every limit counts alike."""
+    groups: dict[tuple[Any, ...], list[Line]] = {}
     for line in lines:
-        groups.setdefault(line.group, []).append(line)
+        key = line.group if apart else line.dims[:4]
+        groups.setdefault(key, []).append(line)
     return groups.values()
 
 

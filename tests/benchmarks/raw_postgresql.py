@@ -52,7 +52,7 @@ upd AS (UPDATE billing_account a SET posted_nanos = v.posted_nanos - %(n)s,
 {SPENT},
 lim AS (UPDATE billing_limit_counter SET spent_nanos = spent_nanos + %(n)s FROM upd
   WHERE limit_id = %(limit)s AND bucket = '' AND window_start = %(month)s::timestamptz),
-key AS (INSERT INTO billing_idempotency_key (digest, content, result_id, day)
+key AS (INSERT INTO billing_idempotency_key (digest, content, result_id, day_number)
   SELECT %(digest)s, %(content)s, %(record)s, %(number)s FROM upd)
 SELECT ok FROM v
 """

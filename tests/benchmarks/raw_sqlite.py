@@ -52,9 +52,7 @@ COUNT = (
     " VALUES (?, '', ?, ?, ?) ON CONFLICT (limit_id, bucket, window_start)"
     " DO UPDATE SET spent_nanos = excluded.spent_nanos, held_nanos = excluded.held_nanos"
 )
-REMEMBER = (
-    "INSERT INTO billing_idempotency_key (digest, content, result_id, day) VALUES (?, ?, ?, ?)"
-)
+REMEMBER = "INSERT INTO billing_idempotency_key (digest, content, result_id, day_number) VALUES (?, ?, ?, ?)"
 HOLD = (
     "INSERT INTO billing_hold (id, account_id, amount_nanos, currency, status, actor, provider,"
     " model, metadata, created_at, expires_at) VALUES (?, ?, ?, 'USD', 'open', 'host', ?, ?, '{}',"
