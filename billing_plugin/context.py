@@ -7,6 +7,7 @@ requests and tests never see each other's database.
 from __future__ import annotations
 
 import os
+import select
 import sqlite3
 import time
 import weakref
@@ -29,7 +30,6 @@ from billing_plugin.errors import ConfigurationError, NotFound, StorageUnavailab
 
 _at_work: ContextVar[Instance | None] = ContextVar("billing_instance", default=None)
 _WAIT_S = 30
-_RESTED_S = 1
 STORAGE_ERRORS = (peewee.OperationalError, peewee.InterfaceError, MaxConnectionsExceeded)
 SQLITE_PRAGMAS = {
     "busy_timeout": _WAIT_S * 1000,
@@ -256,25 +256,15 @@ def connect_to(url: str) -> peewee.Database:
 
 
 class _PostgresqlPool(PooledPostgresqlDatabase):
-    """Asks a connection whether it still lives only where it has rested a while.
+    """Asks a connection whether it still lives only where its socket has something to say.
 
-    A round trip before every operation would cost a third of a charge. Who meets a server that died
-    within that while gets StorageUnavailable, as anybody does who is at work at that moment.
+    A server that ends a session says so, and a server that dies closes the socket; a healthy one
+    is silent. So this costs no round trip, which would be a third of a charge.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self._last_used: dict[int, float] = {}
-        super().__init__(*args, **options)
-
     def _is_closed(self, conn: Any) -> bool:
-        rested_s = time.monotonic() - self._last_used.get(id(conn), 0)
-        closed: bool = conn.closed or (rested_s > _RESTED_S and super()._is_closed(conn))
+        closed: bool = conn.closed or (_has_word(conn.fileno()) and super()._is_closed(conn))
         return closed
-
-    def _can_reuse(self, conn: Any) -> bool:
-        self._last_used[id(conn)] = time.monotonic()
-        usable: bool = super()._can_reuse(conn)
-        return usable
 
 
 class _SqliteFile(PooledSqliteDatabase):
@@ -338,6 +328,13 @@ def _storage_errors(done: str) -> Iterator[None]:
 
 def _unavailable(done: str, error: BaseException) -> StorageUnavailable:
     return StorageUnavailable(f"The database cannot be {done} now.", details=repr(error))
+
+
+def _has_word(socket: int) -> bool:
+    """Whether something can be read from the socket, or it is closed."""
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 @contextmanager
