@@ -16,8 +16,8 @@ from uuid6 import uuid7
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ISO = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
-SEAL = f"""encode(sha256(convert_to(concat_ws(E'\\n', v.seal, v.sequence + 1, v.posted_nanos - %(n)s,
-    to_char(%(effective)s::timestamptz AT TIME ZONE 'UTC', {ISO}),
+SEAL = f"""encode(sha256(convert_to(concat_ws(E'\\n', v.seal, v.sequence + 1,
+    v.posted_nanos - %(n)s, to_char(%(effective)s::timestamptz AT TIME ZONE 'UTC', {ISO}),
     to_char(%(at)s::timestamptz AT TIME ZONE 'UTC', {ISO}), %(said)s::text), 'UTF8')), 'hex')"""
 SPENT = """
 ent AS (INSERT INTO billing_ledger_entry (id, account_id, counter_account, kind, amount_nanos,
