@@ -9,7 +9,6 @@ from billing_plugin.models import doctor, idempotency, sync_jobs
 from billing_plugin.models.doctor import BrokenSeal
 from billing_plugin.operations.catalogue import operation
 
-
 PRUNING = "idempotency keys"  # the name of its schedule
 
 
