@@ -53,7 +53,7 @@ def test_accounts_and_operations_have_keys_of_their_own() -> None:
         meant("o\u00a0k".replace("\u00a0", "-"), account="a").digest,
     }
     assert len(digests) == 5
-    assert all(len(digest) == 32 for digest in digests)
+    assert all(len(digest) == 16 for digest in digests)
 
 
 def test_the_order_of_content_does_not_matter() -> None:

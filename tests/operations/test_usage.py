@@ -48,11 +48,12 @@ def test_a_use_is_rated_and_charged(billing: Billing, actor: Actor) -> None:
     outcome = spend(actor, use(1000, output_tokens=100))
     assert outcome.record is not None
     assert outcome.record.cost == Money.parse("0.0035")
-    assert outcome.record.price["exact"] == Decimal("0.0035")
+    assert outcome.record.price["exact"] == "0.0035"
     assert available(actor) == "99.9965"
     [entry] = operations.list_entries(actor, str(actor.account_id), limit=1)
     assert (entry.kind, entry.amount.text) == ("usage", "-0.0035")
-    assert (entry.reference_id, entry.id) == (outcome.record.id, outcome.record.entry_id)
+    assert entry.id == outcome.record.entry_id
+    assert entry.metadata == {"model": "gpt-4o", "provider": "openai", "tokens": 1100}
     assert entry.effective_at == entry.recorded_at == START
     assert complaints(billing) == []
 
