@@ -12,13 +12,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import peewee
 
 from billing_plugin import context, ids, periods
 from billing_plugin.errors import InvalidRequest, NotFound
-from billing_plugin.models.base import JSONField, Table, UTCDateTimeField, dump, execute
+from billing_plugin.models.base import JSONField, Table, UTCDateTimeField, dump, execute, load
 from billing_plugin.models.usage import Dims
 from billing_plugin.money import Money
 from billing_plugin.periods import Period
@@ -158,12 +159,19 @@ class Cell(NamedTuple):
 
 
 def value_of(dims: Dims, name: str) -> str | None:
-    """What a use says about a dimension; numbers and flags of metadata as their JSON text."""
+    """What a use says about a dimension; numbers and flags of metadata as their JSON text.
+
+    A use that just happened and its record, read back, say the same.
+    """
     if not name.startswith(METADATA):
         found: str | None = getattr(dims, name)
         return found
     value = dims.metadata.get(name.removeprefix(METADATA))
-    return value if value is None or isinstance(value, str) else dump(value)
+    if value is None or isinstance(value, str):
+        return value
+    stored = load(dump(value))
+    text = dump(stored)
+    return str(load(text)) if isinstance(stored, (str, Decimal)) else text
 
 
 def rules(account_id: str, version: int) -> list[Rule]:

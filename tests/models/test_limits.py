@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from billing_plugin import Actor, Billing, Money, context
-from billing_plugin.errors import NotFound
+from billing_plugin.errors import InvalidRequest, NotFound
 from billing_plugin.models import accounts, limits
+from billing_plugin.models.base import dump, load
 from billing_plugin.models.limits import Plan, SpendingLimit, plan_with
 from billing_plugin.models.usage import Dims
 from tests.factories import START
@@ -133,12 +135,30 @@ def test_each_value_of_a_partition_has_a_bucket_and_the_missing_share_one(
     assert rule.bucket(others[3]) == rule.bucket(USE._replace(metadata={"team": None}))
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["x", "", "1.5", 5, -5, True, None, 1.5, 1e22, 1e-7, Decimal("1.50"), [1.5, "x"], {"b": 1.5}],
+    ids=repr,
+)
+def test_a_value_says_the_same_when_it_comes_back_from_the_books(value: Any) -> None:
+    """Otherwise a window that is counted anew would put it into another bucket."""
+    said = {"n": value}
+    stored = load(dump(said))
+    live, counted = (
+        limits.value_of(NOBODY._replace(metadata=one), "metadata.n") for one in (said, stored)
+    )
+    assert live == counted
+    assert live is None or isinstance(live, str)
+
+
 def test_the_zone_of_the_limit_decides_its_window(billing: Billing, actor: Actor) -> None:
     rule = rule_with(billing, actor, window="daily", zone="Asia/Tokyo")
     assert rule.period(START).start.hour == 15
 
 
-def test_a_rule_knows_its_windows_whatever_was_asked_before(billing: Billing, actor: Actor) -> None:
+def test_a_rule_knows_its_windows_whatever_was_asked_before(
+    billing: Billing, actor: Actor
+) -> None:
     for said in ({"window": 600}, {"window": "weekly"}, {"window": 6400, "technique": "sliding"}):
         rule = rule_with(billing, actor, **said)
         for step in (0, 100, -100, 100, 0):
