@@ -244,11 +244,13 @@ def put(account_id: str, amount: Money, plan: Plan, *, at: datetime) -> Spending
 def replan(limit: SpendingLimit, plan: Plan, at: datetime) -> None:
     """Makes a limit be about something else. Its windows are counted anew from what was used.
 
-    Raises InvalidRequest where the account has a limit of that plan already.
+    Raises InvalidRequest where the account has a limit of that plan in force.
     """
     other = find(limit.account_id, plan)
     if other is not None and other.id != limit.id:
-        raise InvalidRequest("There is a limit of this scope and window already.")
+        if other.active:
+            raise InvalidRequest("There is a limit of this scope and window already.")
+        change(other, at, identity=other.id)  # it was removed, and does not come back
     change(limit, at, identity=identity(plan), **plan.columns)
     _forget(limit)
 

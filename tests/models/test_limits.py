@@ -156,9 +156,7 @@ def test_the_zone_of_the_limit_decides_its_window(billing: Billing, actor: Actor
     assert rule.period(START).start.hour == 15
 
 
-def test_a_rule_knows_its_windows_whatever_was_asked_before(
-    billing: Billing, actor: Actor
-) -> None:
+def test_a_rule_knows_its_windows_whatever_was_asked_before(billing: Billing, actor: Actor) -> None:
     for said in ({"window": 600}, {"window": "weekly"}, {"window": 6400, "technique": "sliding"}):
         rule = rule_with(billing, actor, **said)
         for step in (0, 100, -100, 100, 0):
@@ -178,6 +176,21 @@ def test_a_raise_lasts_until_its_moment(billing: Billing, actor: Actor) -> None:
     rule.raise_nanos, rule.raise_until = 7, START
     assert rule.ceiling(START - timedelta(microseconds=1)) == 50_000_007
     assert rule.ceiling(START) == 50_000_000
+
+
+def test_a_limit_is_made_about_something_else_unless_that_is_taken(
+    billing: Billing, actor: Actor
+) -> None:
+    mine = str(actor.account_id)
+    with billing.instance.active():
+        first, second = put(actor, 5, Plan()), put(actor, 6, Plan(window="daily"))
+        with pytest.raises(InvalidRequest):
+            limits.replan(second, Plan(), START)
+        limits.replan(second, Plan(window="daily"), START)
+        limits.remove(first, START)
+        limits.replan(second, Plan(), START)
+        assert limits.get(mine, second.id).window == "monthly"
+        assert put(actor, 9, Plan()).id == second.id
 
 
 def test_a_plan_has_one_form() -> None:
