@@ -1,0 +1,184 @@
+"""Ceilings: what fits under several limits at once, of windows that stand and that slide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from billing_plugin import Actor, Billing, Money, operations
+from billing_plugin.errors import LimitExceeded
+from billing_plugin.models import counters, limits
+from billing_plugin.models.ceilings import Ceilings
+from billing_plugin.models.limits import Cell, Rule, plan_with
+from billing_plugin.models.usage import Dims
+from billing_plugin.periods import BEGINNING, SLOTS
+from tests.books import complaints, counts
+from tests.deeds import limit
+from tests.factories import START, Clock, account_with
+
+USE = Dims("key_1", None, "openai", "gpt-4o", {})
+SECOND = timedelta(seconds=1)
+
+
+def rule_of(actor: Actor, nanos: int, **said: Any) -> Rule:
+    plan = plan_with(**{"filters": {}, "partitions": (), "window": "daily"} | said)
+    return limits.rule_of(limits.put(str(actor.account_id), Money(nanos), plan, at=START))
+
+
+def ceilings(actor: Actor, *rules: Rule, at: datetime = START) -> Ceilings:
+    return Ceilings(str(actor.account_id), list(rules), at)
+
+
+def test_exactly_the_amount_fits(billing: Billing, actor: Actor) -> None:
+    with billing.instance.active():
+        over = ceilings(actor, rule_of(actor, 10))
+        assert over.refusal(USE, 10, START) is None
+        over.spend(USE, 7, START)
+        over.hold(USE, 2, START)
+        assert over.refusal(USE, 1, START) is None
+        refusal = over.refusal(USE, 2, START)
+        assert over.refusal(USE, 0, START) is None
+    assert refusal is not None
+    assert {name: refusal.extra[name] for name in ("amount", "spent", "held", "requested")} == {
+        "amount": "0.00000001", "spent": "0.000000007", "held": "0.000000002",
+        "requested": "0.000000002",
+    }  # fmt: skip
+
+
+def test_held_money_that_is_given_back_fits_again(billing: Billing, actor: Actor) -> None:
+    with billing.instance.active():
+        over = ceilings(actor, rule_of(actor, 10))
+        over.hold(USE, 10, START)
+        assert over.refusal(USE, 1, START) is not None
+        over.hold(USE, -10, START)
+        assert over.refusal(USE, 10, START) is None
+
+
+def test_the_oldest_limit_that_refuses_is_named(billing: Billing, actor: Actor) -> None:
+    with billing.instance.active():
+        rules = [rule_of(actor, amount, name=str(amount)) for amount in (9, 5, 1)]
+        refusal = ceilings(actor, *rules).refusal(USE, 6, START)
+    assert refusal is not None
+    assert refusal.extra["limit_name"] == "5"
+
+
+@pytest.mark.parametrize("action", ["soft", "shadow"])
+def test_only_hard_limits_refuse(billing: Billing, actor: Actor, action: str) -> None:
+    with billing.instance.active():
+        assert ceilings(actor, rule_of(actor, 0, action=action)).refusal(USE, 9, START) is None
+
+
+def test_what_is_stored_is_found_again_and_nothing_else_is_stored(
+    billing: Billing, actor: Actor
+) -> None:
+    with billing.instance.active():
+        rules = [rule_of(actor, 10), rule_of(actor, 10, filters={"model": ["other"]})]
+        over = ceilings(actor, *rules)
+        assert over.refusal(USE, 1, START - timedelta(days=3)) is None
+        over.spend(USE, 4, START)
+        over.hold(USE, 3, START)
+        over.store()
+        again = ceilings(actor, *rules)
+        found = again.used(Cell(rules[0], ""), START)
+    assert (found.spent_nanos, found.held_nanos) == (4, 3)
+    assert counts(billing)["limit_counter"] == 1
+
+
+def notices(actor: Actor, rule: Rule) -> list[tuple[str, int, int]]:
+    return [
+        (one["kind"], one["times"], one["requested_nanos"]) for one in counters.notices(rule.id)
+    ]
+
+
+def test_a_soft_limit_notes_once_that_it_was_reached(billing: Billing, actor: Actor) -> None:
+    with billing.instance.active():
+        rule = rule_of(actor, 10, action="soft")
+        over = ceilings(actor, rule)
+        for nanos in (9, 1, 5):
+            over.spend(USE, nanos, START)
+        over.store()
+        assert notices(actor, rule) == [("reached", 1, 1)]
+
+
+def test_a_shadow_limit_notes_what_it_would_have_refused(billing: Billing, actor: Actor) -> None:
+    with billing.instance.active():
+        rule = rule_of(actor, 10, action="shadow")
+        over = ceilings(actor, rule)
+        over.spend(USE, 10, START)
+        over.spend(USE, 3, START)
+        over.hold(USE, 2, START)
+        over.hold(USE, -2, START)
+        over.spend(USE, 2, START, was_held=True)
+        over.store()
+        assert notices(actor, rule) == [("would_refuse", 2, 5)]
+
+
+def test_a_raise_counts_as_of_the_moment_of_deciding(billing: Billing, actor: Actor) -> None:
+    with billing.instance.active():
+        rule = rule_of(actor, 10)
+        rule.raise_nanos, rule.raise_until = 5, START + SECOND
+        assert ceilings(actor, rule).refusal(USE, 15, START) is None
+        late = ceilings(actor, rule, at=START + SECOND)
+        refusal = late.refusal(USE, 15, START)
+    assert refusal is not None
+    assert refusal.extra["amount"] == "0.00000001"
+
+
+@pytest.mark.parametrize(
+    ("window", "resets"),
+    [
+        ("total", None),
+        ("daily", datetime(2026, 3, 10, tzinfo=START.tzinfo)),
+        (600, START + timedelta(minutes=8)),
+    ],
+)
+def test_a_refusal_says_when_a_window_that_stands_begins_anew(
+    billing: Billing, actor: Actor, window: str | int, resets: datetime | None
+) -> None:
+    with billing.instance.active():
+        refusal = ceilings(actor, rule_of(actor, 1, window=window)).refusal(USE, 2, START)
+    assert refusal is not None
+    assert refusal.extra["resets_at"] == resets
+    assert ("600 s" in refusal.message) == (window == 600)
+
+
+def test_a_refusal_says_when_enough_has_slid_out(billing: Billing, actor: Actor) -> None:
+    with billing.instance.active():
+        over = ceilings(actor, rule_of(actor, 10, window=64, technique="sliding"))
+        over.spend(USE, 6, START - 50 * SECOND)
+        over.spend(USE, 4, START - 20 * SECOND)
+        some, much, never = (over.refusal(USE, nanos, START) for nanos in (6, 7, 11))
+    assert some is not None
+    assert much is not None
+    assert never is not None
+    assert some.extra["resets_at"] == START + 14 * SECOND
+    assert much.extra["resets_at"] == START + 44 * SECOND
+    assert never.extra["resets_at"] is None
+
+
+def test_a_long_window_reaches_back_before_time(billing: Billing, actor: Actor) -> None:
+    with billing.instance.active():
+        rule = rule_of(actor, 10, window=100 * 366 * 86_400, technique="sliding")
+        over = ceilings(actor, rule)
+        assert over.first_slot(rule, START) < BEGINNING
+        over.spend(USE, 8, BEGINNING)
+        assert over.refusal(USE, 2, START) is None
+        assert over.refusal(USE, 3, START) is not None
+        assert over.used(Cell(rule, ""), START).spent_nanos == 8
+
+
+# how much, how late (or early, as far as clocks may differ), and how long to wait before it
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 7),
+        st.integers(-300, 0) | st.integers(0, 1500),
+        st.integers(0, 400),
+    ),
+    min_size=1,
+    max_size=20,
+)
