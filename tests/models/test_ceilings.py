@@ -161,6 +161,17 @@ def test_a_refusal_says_when_enough_has_slid_out(billing: Billing, actor: Actor)
     assert never.extra["resets_at"] is None
 
 
+def test_a_refusal_of_a_late_use_says_what_fills_the_window(billing: Billing, actor: Actor) -> None:
+    """The fullest of the windows that hold the instant, not the one that ends there."""
+    with billing.instance.active():
+        over = ceilings(actor, rule_of(actor, 10, window=64, technique="sliding"))
+        over.spend(USE, 8, START - 5 * SECOND)
+        over.hold(USE, 1, START - 4 * SECOND)
+        refusal = over.refusal(USE, 2, START - 30 * SECOND)
+    assert refusal is not None
+    assert (refusal.extra["spent"], refusal.extra["held"]) == ("0.000000008", "0.000000001")
+
+
 def test_a_long_window_reaches_back_before_time(billing: Billing, actor: Actor) -> None:
     with billing.instance.active():
         rule = rule_of(actor, 10, window=100 * 366 * 86_400, technique="sliding")
@@ -170,6 +181,27 @@ def test_a_long_window_reaches_back_before_time(billing: Billing, actor: Actor) 
         assert over.refusal(USE, 2, START) is None
         assert over.refusal(USE, 3, START) is not None
         assert over.used(Cell(rule, ""), START).spent_nanos == 8
+
+
+@dataclass
+class Oracle:
+    """Every use with its slot; a window is any SLOTS slots in a row. Shares no code with us."""
+
+    ceiling: int
+    length_s: int
+    used: list[tuple[int, int]] = field(default_factory=list)
+
+    def take(self, nanos: int, at: datetime) -> bool:
+        """Counts the use if it fits into every window that holds its instant."""
+        micros = (at - BEGINNING) // timedelta(microseconds=1)
+        mine = micros // (self.length_s * 1_000_000 // SLOTS)
+        fits = all(self.within(mine - back) + nanos <= self.ceiling for back in range(SLOTS))
+        if fits or nanos == 0:
+            self.used.append((mine, nanos))
+        return fits or nanos == 0
+
+    def within(self, first: int) -> int:
+        return sum(nanos for slot, nanos in self.used if first <= slot < first + SLOTS)
 
 
 # how much, how late (or early, as far as clocks may differ), and how long to wait before it
@@ -182,3 +214,33 @@ STEPS = st.lists(
     min_size=1,
     max_size=20,
 )
+
+
+@pytest.mark.parametrize("length_s", [1, 64, 1000])
+def test_no_window_that_slides_ever_holds_more_than_its_ceiling(
+    billing: Billing, clock: Clock, length_s: int
+) -> None:
+    """Late uses and early ones too: each is decided as the oracle decides it."""
+
+    @settings(deadline=None, max_examples=30, database=None)
+    @given(STEPS)
+    def run(steps: list[tuple[int, int, int]]) -> None:
+        clock.at = START
+        actor, oracle = account_with(billing, "1"), Oracle(10, length_s)
+        limit(actor, "0.00000001", length_s, technique="sliding")
+        for nanos, late_s, wait_s in steps:
+            clock.forward(seconds=wait_s)
+            at = clock.at - timedelta(seconds=late_s)
+            assert taken(actor, nanos, at) == oracle.take(nanos, at)
+        assert all(oracle.within(slot - 63 + n) <= 10 for slot, _ in oracle.used for n in (0, 63))
+
+    run()
+    assert complaints(billing) == []
+
+
+def taken(actor: Actor, nanos: int, at: datetime) -> bool:
+    try:
+        operations.charge(actor, str(actor.account_id), Money(nanos), effective_at=at)
+    except LimitExceeded:
+        return False
+    return True

@@ -100,7 +100,7 @@ def test_slots_that_are_stored_are_read(billing: Billing, actor: Actor) -> None:
         start = found.rule.period(START).start
         slots = counters.load_slots(str(actor.account_id), found, [start])
         assert slots == {start: Counter(5, 0)}
-        assert len(counters.stored_windows(state.limit.id)) == 64
+        assert len(counters.stored_windows(state.limit.id)) >= 64
 
 
 def test_buckets_are_those_that_counted_in_the_period(billing: Billing, actor: Actor) -> None:
