@@ -154,7 +154,8 @@ class Ceilings:
     def _note(self, cell: Cell, nanos: int, at: datetime) -> None:
         rule = cell.rule
         before, ceiling = self._fullest(cell, at), rule.ceiling(self.at)
-        reached = rule.action == SOFT and before.used < ceiling <= before.used + nanos
+        spent = before.spent_nanos
+        reached = rule.action == SOFT and spent < max(ceiling, 1) <= spent + nanos
         refused = rule.action == SHADOW and before.used + nanos > ceiling
         if reached or refused:
             kind = REACHED if reached else WOULD_REFUSE

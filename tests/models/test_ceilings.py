@@ -105,6 +105,26 @@ def test_a_soft_limit_notes_once_that_it_was_reached(billing: Billing, actor: Ac
         assert notices(actor, rule) == [("reached", 1, 1)]
 
 
+def test_a_soft_limit_notes_what_was_spent_whatever_is_held(billing: Billing, actor: Actor) -> None:
+    with billing.instance.active():
+        rule = rule_of(actor, 10, action="soft")
+        over = ceilings(actor, rule)
+        over.hold(USE, 12, START)
+        over.spend(USE, 10, START)
+        over.store()
+        assert notices(actor, rule) == [("reached", 1, 10)]
+
+
+def test_a_soft_limit_of_zero_notes_the_first_cost(billing: Billing, actor: Actor) -> None:
+    with billing.instance.active():
+        rule = rule_of(actor, 0, action="soft")
+        over = ceilings(actor, rule)
+        for nanos in (0, 3, 4):
+            over.spend(USE, nanos, START)
+        over.store()
+        assert notices(actor, rule) == [("reached", 1, 3)]
+
+
 def test_a_shadow_limit_notes_what_it_would_have_refused(billing: Billing, actor: Actor) -> None:
     with billing.instance.active():
         rule = rule_of(actor, 10, action="shadow")
