@@ -21,7 +21,7 @@ from billing_plugin import context, ids, periods
 from billing_plugin.errors import InvalidRequest, NotFound
 from billing_plugin.models.base import JSONField, Table, UTCDateTimeField, dump, execute, load
 from billing_plugin.models.usage import Dims
-from billing_plugin.money import Money
+from billing_plugin.money import MAX_NANOS, Money
 from billing_plugin.periods import Period
 
 PREFIX = "lim"
@@ -122,7 +122,7 @@ class Rule:
     def ceiling(self, at: datetime) -> int:
         """Nanos that may be spent in a window, as of the instant."""
         raised = self.raise_until is not None and at < self.raise_until
-        return self.amount_nanos + (self.raise_nanos if raised else 0)
+        return min(self.amount_nanos + (self.raise_nanos if raised else 0), MAX_NANOS)
 
     def bucket(self, dims: Dims) -> str | None:
         """The bucket in which a use counts; None where the limit is not about it.

@@ -149,6 +149,19 @@ def test_a_raise_counts_as_of_the_moment_of_deciding(billing: Billing, actor: Ac
     assert refusal.extra["amount"] == "0.00000001"
 
 
+def test_the_largest_raise_of_the_largest_limit_is_no_overflow(
+    billing: Billing, actor: Actor
+) -> None:
+    with billing.instance.active():
+        rule = rule_of(actor, 2**63 - 1)
+        rule.raise_nanos, rule.raise_until = 2**63 - 1, START + SECOND
+        over = ceilings(actor, rule)
+        over.spend(USE, 2**63 - 1, START)
+        refusal = over.refusal(USE, 1, START)
+    assert refusal is not None
+    assert refusal.extra["amount"] == Money(2**63 - 1).text
+
+
 @pytest.mark.parametrize(
     ("window", "resets"),
     [
