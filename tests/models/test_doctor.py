@@ -90,11 +90,39 @@ def test_a_removed_end_is_missed(billing: Billing, busy: Actor, kept: int) -> No
     assert broken(billing, busy) == (kept, "entries at the end are missing")
 
 
+def test_an_entry_put_behind_the_last_is_found(billing: Billing, busy: Actor) -> None:
+    """Even one whose seal is right, as whoever knows the rule can make it."""
+    mine = str(busy.account_id)
+    with billing.instance.active():
+        *_, last = ledger.rows_of(mine)
+    row = ["led_x", *last[1:7], last[7] + 1, *last[8:16]]
+    seal = ledger.seal_of(last[16], tuple(row))
+    places = ", ".join("?" * 17)
+    run_sql(billing, f"INSERT INTO billing_ledger_entry VALUES ({places})", *row, seal)
+    assert broken(billing, busy) == (6, "there are more entries than the account counts")
+
+
 def test_two_entries_that_changed_places_are_found(billing: Billing, busy: Actor) -> None:
     sql = "UPDATE billing_ledger_entry SET sequence = 7 - sequence WHERE account_id = ?"
     for one in (sql.replace("7 -", "-"), sql.replace("7 -", "6 +")):  # as each is unique
         tamper(billing, one, busy.account_id)
     assert broken(billing, busy) is not None
+
+
+def test_an_entry_written_while_seals_are_read_is_no_break(
+    billing: Billing, busy: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A verification does not lock: what is added meanwhile must not look like a broken end."""
+    rows_of = ledger.rows_of
+
+    def slowly(account_id: str) -> list[object]:
+        spend(busy, "0.01")
+        found = list(rows_of(account_id))
+        spend(busy, "0.01")
+        return found
+
+    monkeypatch.setattr(ledger, "rows_of", slowly)
+    assert broken(billing, busy) is None
 
 
 def test_heads_are_what_to_keep_elsewhere(billing: Billing, busy: Actor) -> None:
@@ -144,3 +172,18 @@ def test_every_kind_of_counter_is_counted_again(billing: Billing, busy: Actor, c
 def test_credits_that_were_not_drawn_yet_are_no_drift(billing: Billing, busy: Actor) -> None:
     spend(busy, "1")
     assert complaints(billing) == []
+
+
+def test_a_last_entry_that_was_sealed_again_is_found(billing: Billing, busy: Actor) -> None:
+    """Whoever knows the rule can seal a changed entry; the account's row remembers the seal."""
+    mine = str(busy.account_id)
+    with billing.instance.active():
+        *_, before, last = ledger.rows_of(mine)
+    changed = (*last[:4], last[4] + 1, last[5], last[6] + 1, *last[7:16])
+    sql = (
+        "UPDATE billing_ledger_entry SET amount_nanos = ?, balance_after_nanos = ?, seal = ?"
+        " WHERE id = ?"
+    )
+    seal = ledger.seal_of(before[16], changed)
+    tamper(billing, sql, changed[4], changed[6], seal, last[0])
+    assert broken(billing, busy) == (5, "the account carries another seal")
