@@ -56,7 +56,7 @@ _CREDITS = (
     " LEFT JOIN billing_credit_grant g ON g.account_id = a.id WHERE a.drawn_sequence = a.sequence"
     " GROUP BY a.id, a.posted_nanos HAVING COALESCE(SUM(g.remaining_nanos), 0) <"
     " a.posted_nanos OR (COALESCE(SUM(g.remaining_nanos), 0) > a.posted_nanos"
-    " AND a.posted_nanos > 0)"
+    " AND SUM(g.remaining_nanos) > 0)"
 )
 _ROLL_UPS = (
     "SELECT account_id, SUM(cost_nanos) AS total FROM"

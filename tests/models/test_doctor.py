@@ -10,7 +10,7 @@ from billing_plugin import Actor, Billing, operations
 from billing_plugin.context import is_sqlite
 from billing_plugin.models import doctor, ledger
 from tests.books import complaints, run_sql
-from tests.deeds import credits_left, give, hold, limit, spend
+from tests.deeds import adjust, credits_left, give, hold, limit, spend
 from tests.factories import START, account_with
 
 COLUMNS = [column.strip() for column in ledger.COLUMNS.split(",")]
@@ -187,3 +187,13 @@ def test_a_last_entry_that_was_sealed_again_is_found(billing: Billing, busy: Act
     seal = ledger.seal_of(before[16], changed)
     tamper(billing, sql, changed[4], changed[6], seal, last[0])
     assert broken(billing, busy) == (5, "the account carries another seal")
+
+
+def test_credit_beyond_an_empty_balance_is_named(billing: Billing, busy: Actor) -> None:
+    poor = account_with(billing, "5")
+    adjust(billing, poor, "-5")
+    credits_left(billing, poor)
+    assert complaints(billing) == []
+    sql = "UPDATE billing_credit_grant SET remaining_nanos = 7 WHERE account_id = ?"
+    run_sql(billing, sql, poor.account_id)
+    assert complaints(billing) == [f"{poor.account_id}: credits of 7 but posted 0"]
