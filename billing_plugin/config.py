@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from billing_plugin.errors import ConfigurationError
 
 PREFIX = "BILLING_"
+UNPRICED = ("refuse", "fallback", "allow")
 AT_LEAST_ONE = (
     "hold_expires_s",
     "max_batch",
@@ -44,6 +45,7 @@ class Settings(NamedTuple):
     manual_sync_interval_s: int = 60
     provider_timeout_s: int = 20
     queue_name: str = "billing"
+    unpriced: str = "refuse"  # or "fallback" (the price of *), or "allow" (costs nothing, flagged)
     hold_expires_s: int = 600  # of holds that name no deadline
     max_batch: int = 1_000  # usage records in one request
     max_body_bytes: int = 1_048_576
@@ -88,6 +90,8 @@ class Settings(NamedTuple):
 def _checked(settings: Settings) -> Settings:
     if not re.fullmatch("[A-Z]{3}", settings.currency):
         raise ConfigurationError(f"{PREFIX}CURRENCY: a three-letter ISO 4217 code.")
+    if settings.unpriced not in UNPRICED:
+        raise ConfigurationError(f"{PREFIX}UNPRICED is one of: {', '.join(UNPRICED)}.")
     for name in AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"{PREFIX}{name.upper()} is at least 1.")

@@ -11,7 +11,7 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -29,11 +29,15 @@ from billing_plugin.errors import ConfigurationError, NotFound, StorageUnavailab
 
 _at_work: ContextVar[Instance | None] = ContextVar("billing_instance", default=None)
 _WAIT_S = 30
-_SQLITE_PRAGMAS = {
+STORAGE_ERRORS = (peewee.OperationalError, peewee.InterfaceError, MaxConnectionsExceeded)
+SQLITE_PRAGMAS = {
     "busy_timeout": _WAIT_S * 1000,
     "journal_mode": "wal",
     "synchronous": "full",
     "foreign_keys": 1,
+    # random idempotency keys touch a page each: keep 64 MB of them, fold 16 MB of log at a time
+    "cache_size": -65_536,
+    "wal_autocheckpoint": 4_000,
 }
 _POOL: dict[str, Any] = {"autoconnect": False, "timeout": _WAIT_S, "max_connections": 64}
 
@@ -64,19 +68,21 @@ class Instance:
         self.providers = providers or {}
         self.processor = processor
         self.price_list = price_list
+        self.price_book: Any = None  # operations keep their compiled prices here
         self.enqueue = enqueue
         self.open_vault = open_vault
         self.clock = clock
         self.prepare = prepare
         self.kept: dict[str, Any] = {}  # what may be read again at any time, by name
 
-    @contextmanager
-    def active(self) -> Iterator[Instance]:
+    def active(self) -> AbstractContextManager[Instance]:
         """Puts this instance to work in the present context, with an open connection."""
         if _at_work.get() is self and not self.database.is_closed():
-            with _storage_errors("reached"):
-                yield self
-            return
+            return _StillActive(self)
+        return self._activated()
+
+    @contextmanager
+    def _activated(self) -> Iterator[Instance]:
         token = _at_work.set(self)
         try:
             with _storage_errors("reached"), _connected(self.database):
@@ -93,6 +99,22 @@ class Instance:
             except BaseException:
                 self.prepare = prepare
                 raise
+
+
+class _StillActive(AbstractContextManager[Instance]):
+    """Of an instance that is at work already: every operation within another passes here."""
+
+    __slots__ = ("_instance",)
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+
+    def __enter__(self) -> Instance:
+        return self._instance
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, STORAGE_ERRORS):
+            raise _unavailable("reached", error) from error
 
 
 class Signature(NamedTuple):
@@ -217,7 +239,7 @@ def connect_to(url: str) -> peewee.Database:
         return _alone_after_fork(
             _SqliteFile(
                 url.removeprefix("sqlite:///"),
-                pragmas=_SQLITE_PRAGMAS,
+                pragmas=SQLITE_PRAGMAS,
                 lock_type="IMMEDIATE",
                 check_same_thread=False,  # the pool hands it on; one thread has it at a time
                 **_POOL,
@@ -272,9 +294,12 @@ def _alone_after_fork(database: peewee.Database) -> peewee.Database:
 def _storage_errors(done: str) -> Iterator[None]:
     try:
         yield
-    except (peewee.OperationalError, peewee.InterfaceError, MaxConnectionsExceeded) as error:
-        message = f"The database cannot be {done} now."
-        raise StorageUnavailable(message, details=repr(error)) from error
+    except STORAGE_ERRORS as error:
+        raise _unavailable(done, error) from error
+
+
+def _unavailable(done: str, error: BaseException) -> StorageUnavailable:
+    return StorageUnavailable(f"The database cannot be {done} now.", details=repr(error))
 
 
 @contextmanager

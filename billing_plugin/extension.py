@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask
 from flask import Flask, Request, Response, request
@@ -20,6 +20,9 @@ from billing_plugin.context import Actor, Instance, connect_to, require, utc_now
 from billing_plugin.dialects import conduit, native, spideriq
 from billing_plugin.dialects.entrance import EXTENSION, Entrance, attend, patient_rules
 from billing_plugin.errors import ConfigurationError, NotSupported
+
+if TYPE_CHECKING:  # mounting must not pay for it
+    from billing_plugin.providers.listing import Listing, PriceList
 
 FACES: tuple[tuple[Entrance, str], ...] = (
     (Entrance("native", native.ROUTES), "native_prefix"),
@@ -185,13 +188,24 @@ class LazyPrices:
     """The price list of the extra `pricing`, loaded at the first question."""
 
     def __init__(self) -> None:
-        self._list: Any = None
+        self._list: PriceList | None = None
 
-    def quote(self, *args: Any, **kwargs: Any) -> Any:
-        """See GenaiPrices.quote. Raises NotSupported where the extra is not installed."""
-        if self._list is None:
-            self._list = _price_list()
-        return self._list.quote(*args, **kwargs)
+    @property
+    def edition(self) -> str:
+        """See PriceList; empty until it is loaded."""
+        return self._list.edition if self._list else ""
+
+    def find(self, model: str, *, provider: str | None, at: datetime) -> Listing:
+        """See PriceList. Raises NotSupported where the extra is not installed."""
+        return self._loaded().find(model, provider=provider, at=at)
+
+    def models(self) -> Iterable[tuple[str, str]]:
+        """See PriceList. Raises NotSupported where the extra is not installed."""
+        return self._loaded().models()
+
+    def _loaded(self) -> PriceList:
+        self._list = self._list or _price_list()
+        return self._list
 
 
 def _processor(named: Any) -> Any:
@@ -215,7 +229,7 @@ def migrate(instance: Instance) -> None:
     migrations.migrate(instance.database)
 
 
-def _price_list() -> Any:
+def _price_list() -> PriceList:
     try:
         from billing_plugin.providers.price_list import GenaiPrices  # lazy: an optional extra
     except ImportError as error:

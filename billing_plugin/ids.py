@@ -28,6 +28,12 @@ def new_ids(prefix: str, number: int) -> list[str]:
     return [f"{prefix}_{first + step:032x}" for step in range(number)]
 
 
+def new_pair(first: str, second: str) -> tuple[str, str]:
+    """Two new ids at once, of different prefixes."""
+    number = uuid7().int
+    return f"{first}_{number:032x}", f"{second}_{number + 1:032x}"
+
+
 def hex_of(identifier: str) -> str:
     """The 32 hex digits of an id. Raises NotFound if it is not one of ours."""
     match = _PREFIXED.fullmatch(identifier)

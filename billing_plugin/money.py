@@ -7,7 +7,7 @@ price of a token; nanos hold nearly every one exactly. Binary floats are refused
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
@@ -24,6 +24,7 @@ EXPONENTS = {
     **dict.fromkeys(("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
+_SEEN: set[str] = set()  # currencies that have been checked
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _NANO = Decimal("1E-9")
 _PLAIN = re.compile(r"[+-]?[0-9]{1,100}(\.[0-9]{1,100})?")
@@ -44,7 +45,8 @@ class Money:
             raise InvalidRequest("Money is made of whole nanos, never of floats or booleans.")
         if abs(self.nanos) > MAX_NANOS:
             raise InvalidRequest("The amount is beyond 64 bits.", code="amount_out_of_range")
-        check_currency(self.currency)
+        if self.currency not in _SEEN:
+            _SEEN.add(check_currency(self.currency))
 
     @classmethod
     def from_cents(cls, cents: int, currency: str = "USD") -> Money:
@@ -138,6 +140,12 @@ class Money:
             )
 
 
+# The slots of a frozen Money, set without its constructor: see `counted`.
+_blank = object.__new__
+_set_nanos: Callable[[Money, int], None] = vars(Money)["nanos"].__set__
+_set_currency: Callable[[Money, str], None] = vars(Money)["currency"].__set__
+
+
 def check_currency(currency: str) -> str:
     """The currency itself if it looks like an ISO 4217 code; otherwise InvalidRequest."""
     if type(currency) is not str or len(currency) != 3 or not currency.isascii():
@@ -150,6 +158,19 @@ def check_currency(currency: str) -> str:
 def nanos_per_cent(currency: str) -> int:
     """How many nanos make the currency's minor unit (10**7 for dollars, 10**9 for yen)."""
     return int(10 ** (9 - EXPONENTS.get(currency, DEFAULT_EXPONENT)))
+
+
+def counted(nanos: int, currency: str) -> Money:
+    """Money of a currency that was checked before; where millions are made, checks cost the most.
+
+    Raises InvalidRequest beyond 64 bits.
+    """
+    if not -MAX_NANOS <= nanos <= MAX_NANOS:
+        return Money(nanos, currency)
+    money = _blank(Money)
+    _set_nanos(money, nanos)
+    _set_currency(money, currency)
+    return money
 
 
 def exact_decimals() -> AbstractContextManager[Context]:

@@ -8,6 +8,7 @@ from billing_plugin.models.base import execute, fetch_all
 TABLES = (
     *("account", "api_key", "idempotency_key", "ledger_entry", "usage_record", "spending_limit"),
     *("limit_counter", "topup", "integration", "sync_job", "snapshot", "schedule_slot"),
+    *("price", "price_version"),
     *("hold", "usage_rollup", "limit_notice", "limit_raise", "credit_grant", "audit"),
 )
 

@@ -33,6 +33,7 @@ POSTGRES_SETTINGS = (
     *("fsync=off", "full_page_writes=off", "max_wal_size=256MB"),
     *("max_connections=200", "jit=off"),
 )
+DURABLE_SETTINGS = ("max_connections=200", "jit=off", "max_wal_size=8GB", "shared_buffers=1GB")
 IN_MEMORY = Path("/dev/shm")
 PLENTY_BYTES = 2**30
 
@@ -94,10 +95,14 @@ def find_redis() -> Path | None:
     return wheel if wheel and wheel.exists() else Path(on_path) if on_path else None
 
 
-def start_postgres(binaries: Path) -> str:
-    """Make a cluster in a folder of its own and serve it on a free loopback port."""
+def start_postgres(binaries: Path, *, durable: bool = False) -> str:
+    """Make a cluster in a folder of its own and serve it on a free loopback port.
+
+    A durable one is on disk and as it comes: every commit is there when it is acknowledged.
+    """
     user = INSTEAD_OF_ROOT if os.geteuid() == 0 else ""
-    within = _temporary() if user and not _is_open(binaries) else _fastest()
+    on_disk = durable or (user and not _is_open(binaries))
+    within = _temporary() if on_disk else _fastest()
     folder, port = _new_folder("postgres", within), _free_port()
     try:
         binaries = _reachable(binaries, folder, user) if user else binaries
@@ -105,7 +110,8 @@ def start_postgres(binaries: Path) -> str:
     except BaseException:
         shutil.rmtree(folder)
         raise
-    settings = [f"-c{setting}" for setting in POSTGRES_SETTINGS]
+    chosen = DURABLE_SETTINGS if durable else POSTGRES_SETTINGS
+    settings = [f"-c{setting}" for setting in chosen]
     place = ["-D", str(folder / "data"), "-h", "127.0.0.1", "-p", str(port), "-k", ""]
     keeper = _keep(folder, user, [str(binaries / "postgres"), *place, *settings])
     url = f"postgresql://postgres@127.0.0.1:{port}/postgres"

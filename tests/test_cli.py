@@ -126,7 +126,7 @@ def test_a_bad_database_url_is_a_setting_error() -> None:
 
 
 def test_migrate_creates_the_tables_once(empty_database_url: str) -> None:
-    assert "0001_first_tables" in run(empty_database_url, "migrate").stderr
+    assert "0002_prices" in run(empty_database_url, "migrate").stderr
     assert "Nothing to do." in run(empty_database_url, "migrate").stderr
 
 

@@ -14,7 +14,7 @@ from peewee import SqliteDatabase
 from billing_plugin import Actor, Billing, operations
 from billing_plugin.errors import ConfigurationError, NotSupported
 from billing_plugin.extension import LazyPrices, migrate
-from tests.factories import account_with, billing_on
+from tests.factories import START, account_with, billing_on
 
 HEAVY = {"mcp", "pydantic", "stripe", "requests", "rq", "redis", "genai_prices", "cryptography"}
 MOUNT = """
@@ -105,8 +105,10 @@ def test_mounting_imports_nothing_heavy(tmp_path: Path) -> None:
 def test_prices_are_loaded_at_the_first_question(actor: Actor) -> None:
     prices = LazyPrices()
     assert prices._list is None
-    quote = prices.quote("gpt-4o", {"input_tokens": 1000}, provider="openai", at=None)
-    assert quote.provider == "openai"
+    assert prices.edition == ""
+    assert prices.find("gpt-4o", provider=None, at=START).provider == "openai"
+    assert ("openai", "gpt-4o") in prices.models()
+    assert prices.edition.startswith("genai-prices 0.")
 
 
 def test_without_the_price_list_it_is_said_what_to_install(
@@ -114,4 +116,4 @@ def test_without_the_price_list_it_is_said_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "billing_plugin.providers.price_list", None)
     with pytest.raises(NotSupported, match="install the extra `pricing`"):
-        LazyPrices().quote("gpt-4o", {}, provider="openai", at=None)
+        LazyPrices().find("gpt-4o", provider="openai", at=START)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import FrozenInstanceError
 from decimal import ROUND_DOWN, Decimal, getcontext, localcontext
 from fractions import Fraction
 from typing import Any
@@ -18,6 +19,7 @@ from billing_plugin.money import (
     NANOS_PER_UNIT,
     Money,
     check_currency,
+    counted,
     exact_decimals,
     nanos_per_cent,
     split_cents,
@@ -235,3 +237,18 @@ def test_the_hosts_decimal_context_changes_nothing() -> None:
 def test_words() -> None:
     assert str(Money.parse("1.5")) == "1.50 USD"
     assert Money.zero("JPY") == Money(0, "JPY")
+
+
+@given(NANOS, CURRENCIES)
+def test_counted_money_is_money(nanos: int, currency: str) -> None:
+    money = counted(nanos, currency)
+    assert money == Money(nanos, currency)
+    assert hash(money) == hash(Money(nanos, currency))
+    with pytest.raises(FrozenInstanceError):
+        money.nanos = 1  # type: ignore[misc]
+
+
+def test_counted_money_ends_at_64_bits() -> None:
+    for nanos in (MAX_NANOS + 1, -MAX_NANOS - 1):
+        with pytest.raises(InvalidRequest):
+            counted(nanos, "USD")

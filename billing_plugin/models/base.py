@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -23,7 +24,7 @@ else:
 
 Row = tuple[Any, ...]
 _COPY_FROM = 20  # rows; below, statements in one pipeline are as fast
-_PEEWEES: Any = vars(peewee)["__exception_wrapper__"]  # turns a driver's errors into peewee's
+_PEEWEES: Any = vars(peewee)["__exception_wrapper__"]
 
 
 class UTCDateTimeField(TimeBase):
@@ -71,14 +72,19 @@ def dump(value: Any) -> str:
         raise InvalidRequest("The metadata is not JSON.") from error
 
 
+quoted = lru_cache(maxsize=10_000)(json.dumps)  # of names that come again and again
+
+
 def load(text: str) -> Any:
     """The document behind stored JSON text."""
     return json.loads(text, parse_float=Decimal)
 
 
+@lru_cache(maxsize=4096)  # a batch, a window and an entry ask for the same few instants
 def stored_time(at: datetime) -> str:
     """The text by which both databases are told an instant; SQLite keeps it, of fixed width."""
-    return aware(at).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    instant = at if at.tzinfo is UTC else aware(at)
+    return instant.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def read_time(value: Any) -> datetime | None:
@@ -99,17 +105,18 @@ def execute_many(sql: str, rows: Iterable[Sequence[Any]]) -> None:
     if len(stored) == 1:
         context.current().database.execute_sql(_placed(sql), stored[0])
     elif stored:
-        with _PEEWEES:  # so that a full disk or a lost server has the same name as elsewhere
+        with driver_errors():
             context.current().database.cursor().executemany(_placed(sql), stored)
 
 
-def insert_many(table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Inserts rows in stored form: by COPY where there are many and the database has it."""
-    if len(rows) < _COPY_FROM or context.is_sqlite():
-        places_ = ", ".join("?" * len(rows[0])) if rows else ""
-        execute_many(f"INSERT INTO {table} ({columns}) VALUES ({places_})", rows)  # noqa: S608 (our own words)
+def insert_many(table: str, columns: str, rows: Iterable[Row], *, number: int) -> None:
+    """Inserts so many rows in stored form: by COPY where they are many and the database has it,
+    which then works while the rows are still being made."""
+    if number < _COPY_FROM or context.is_sqlite():
+        places_ = ", ".join("?" * (columns.count(",") + 1))
+        execute_many(f"INSERT INTO {table} ({columns}) VALUES ({places_})", rows)
         return
-    with _PEEWEES:
+    with driver_errors():
         cursor = context.current().database.cursor()
         with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
             for row in rows:
@@ -124,6 +131,12 @@ def fetch_one(sql: str, values: Sequence[Any] = ()) -> Row | None:
 def fetch_all(sql: str, values: Sequence[Any] = ()) -> list[Row]:
     """Every row of constant SQL."""
     return cast("list[Row]", execute(sql, values).fetchall())
+
+
+def driver_errors() -> AbstractContextManager[None]:
+    """Turns a driver's errors into peewee's, where we speak to the driver ourselves."""
+    found: AbstractContextManager[None] = _PEEWEES
+    return found
 
 
 def locking() -> str:

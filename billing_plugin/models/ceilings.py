@@ -5,7 +5,7 @@ Every debit and every hold asks all of them, in the same transaction in which it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from billing_plugin import periods
 from billing_plugin.errors import LimitExceeded
 from billing_plugin.models.base import execute_many, stored_time
 from billing_plugin.models.counters import Counter, load_one, load_slots
-from billing_plugin.models.limits import HARD, SHADOW, SOFT, Cell, Rule
+from billing_plugin.models.limits import HARD, METADATA, SHADOW, SOFT, WHOLE, Cell, Rule
 from billing_plugin.models.usage import Dims
 from billing_plugin.money import Money
 from billing_plugin.periods import SLOTS, Period
@@ -57,10 +57,41 @@ class Ceilings:
     at: datetime
     notices: list[Notice] = field(default_factory=list)
     _counters: dict[tuple[str, str, datetime], Counter] = field(default_factory=dict)
+    _whole: list[Cell] | None = None  # the cells of every use, where no rule asks whose it is
+
+    @property
+    def are_plain(self) -> bool:
+        """Whether all of them are hard, fixed, and not about metadata: then what is of one key,
+        provider and model and in one window can be added up before it is held against them."""
+        return all(
+            rule.action == HARD
+            and not rule.slides
+            and not any(name.startswith(METADATA) for name, _ in rule.filters)
+            and not any(name.startswith(METADATA) for name in rule.partitions)
+            for rule in self.rules
+        )
+
+    def in_one_window(self, dims: Dims, span: tuple[datetime, datetime]) -> bool:
+        """Whether the first and the last of the instants share every window."""
+        first, last = span
+        return all(
+            first in (period := cell.rule.period(last)) and last in period
+            for cell in self.cells(dims)
+        )
+
+    def cells(self, dims: Dims) -> list[Cell]:
+        """Where a use counts: the bucket of every rule that is about it."""
+        if self._whole is None:
+            plain = not any(rule.filters or rule.partitions for rule in self.rules)
+            self._whole = [Cell(rule, WHOLE) for rule in self.rules] if plain else []
+        if self._whole or not self.rules:
+            return self._whole
+        buckets = ((rule, rule.bucket(dims)) for rule in self.rules)
+        return [Cell(rule, bucket) for rule, bucket in buckets if bucket is not None]
 
     def refusal(self, dims: Dims, nanos: int, at: datetime) -> LimitExceeded | None:
         """The first hard limit that so much more at `at` would pass, or None. Zero always fits."""
-        for cell in self._about(dims) if nanos else ():
+        for cell in self.cells(dims) if nanos else ():
             rule = cell.rule
             if rule.action == HARD and self._fullest(cell, at).used + nanos > rule.ceiling(self.at):
                 return self._refusal(cell, nanos, at)
@@ -68,7 +99,7 @@ class Ceilings:
 
     def spend(self, dims: Dims, nanos: int, at: datetime, *, was_held: bool = False) -> None:
         """Counts a debit in every limit's window. Call `store` to keep it."""
-        for cell in self._about(dims):
+        for cell in self.cells(dims):
             action = cell.rule.action
             if nanos > 0 and (action == SOFT or (action == SHADOW and not was_held)):
                 self._note(cell, nanos, at)
@@ -78,7 +109,7 @@ class Ceilings:
 
     def hold(self, dims: Dims, nanos: int, at: datetime) -> None:
         """Counts so much more (or, negative, less) as held."""
-        for cell in self._about(dims):
+        for cell in self.cells(dims):
             if nanos > 0 and cell.rule.action == SHADOW:
                 self._note(cell, nanos, at)
             counter = self.counter(cell, cell.rule.period(at))
@@ -114,12 +145,6 @@ class Ceilings:
         execute_many(_STORE, rows)
         at = stored_time(self.at)
         execute_many(_NOTICE, [(*notice, at, at) for notice in self.notices])
-
-    def _about(self, dims: Dims) -> Iterator[Cell]:
-        for rule in self.rules:
-            bucket = rule.bucket(dims)
-            if bucket is not None:
-                yield Cell(rule, bucket)
 
     def _fullest(self, cell: Cell, at: datetime) -> Counter:
         """The window of the instant; of windows that slide, the one that holds the instant and

@@ -123,7 +123,7 @@ def notices(limit_id: str) -> list[dict[str, Any]]:
     """What a limit has had to say, newest first: one line for each window, bucket and kind."""
     names = ("bucket", "window_start", "kind", "times", "requested_nanos", "first_at", "last_at")
     rows = fetch_all(
-        f"SELECT {', '.join(names)} FROM billing_limit_notice WHERE limit_id = ?"  # noqa: S608 (our own words)
+        f"SELECT {', '.join(names)} FROM billing_limit_notice WHERE limit_id = ?"
         " ORDER BY last_at DESC, bucket LIMIT 100",
         (limit_id,),
     )

@@ -46,7 +46,7 @@ _SAME = (
     " AND u.cost = -e.amount_nanos AND e.kind IN ('usage', 'rerating', 'reversal', 'refund')"
 )
 _UNMATCHED = (
-    f"SELECT e.id, e.account_id FROM billing_ledger_entry e LEFT JOIN {_BY_ENTRY}{_SAME}"  # noqa: S608 (our own words)
+    f"SELECT e.id, e.account_id FROM billing_ledger_entry e LEFT JOIN {_BY_ENTRY}{_SAME}"
     " WHERE e.kind IN ('usage', 'rerating') AND u.entry_id IS NULL UNION"
     f" SELECT u.entry_id, u.account_id FROM {_BY_ENTRY} LEFT JOIN billing_ledger_entry e{_SAME}"
     " WHERE e.id IS NULL ORDER BY 1"
@@ -136,7 +136,7 @@ def broken_seal(account_id: str) -> BrokenSeal | None:
 def heads(account_id: str | None = None) -> Iterator[tuple[str, int, str]]:
     """Account, number of entries and newest seal: what to keep elsewhere, to compare later."""
     where, values = ("", ()) if account_id is None else (" WHERE id = ?", (account_id,))
-    rows = fetch_all(f"SELECT id, sequence, seal FROM billing_account{where} ORDER BY id", values)  # noqa: S608 (our own words)
+    rows = fetch_all(f"SELECT id, sequence, seal FROM billing_account{where} ORDER BY id", values)
     yield from ((row[0], row[1], row[2]) for row in rows)
 
 

@@ -7,49 +7,61 @@ money in the next transaction that needs it, or looks at it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-import peewee
-
-from billing_plugin import ids
+from billing_plugin import context, ids
 from billing_plugin.context import Signature
 from billing_plugin.errors import NotFound
-from billing_plugin.models.base import JSONField, Table, UTCDateTimeField, fetch_one
+from billing_plugin.models.base import Row, dump, execute, fetch_all, fetch_one, load, read_time
 from billing_plugin.models.usage import Dims
 from billing_plugin.money import Money
+from billing_plugin.periods import END
 
 PREFIX = "hold"
 OPEN, CAPTURED, RELEASED, EXPIRED = "open", "captured", "released", "expired"
+COLUMNS = (
+    "id, account_id, amount_nanos, currency, status, actor, key_id, request_id, agent, provider,"
+    " model, metadata, created_at, expires_at, captured_nanos, record_id, resolved_at"
+)
+_INSERT = f"INSERT INTO billing_hold ({COLUMNS}) VALUES ({', '.join('?' * 17)})"
+_SELECT = f"SELECT {COLUMNS} FROM billing_hold WHERE account_id = ?"
+_RESOLVE = (
+    "UPDATE billing_hold SET status = ?, resolved_at = ?, captured_nanos = ?, record_id = ?"
+    " WHERE id = ?"
+)
+_KEPT = "holds"
+_KEPT_HOLDS = 10_000
 _OVERDUE = (
     "SELECT 1 FROM billing_hold WHERE account_id = ? AND status = 'open' AND expires_at <= ?"
     " LIMIT 1"
 )
 
 
-class Hold(Table):
+@dataclass(slots=True)
+class Hold:
     """One reservation. It counts in the limits' windows of `created_at`, captured or not."""
 
-    id = peewee.TextField(primary_key=True)
-    account_id = peewee.TextField()
-    amount_nanos = peewee.BigIntegerField()
-    currency = peewee.TextField()
-    status = peewee.TextField()
-    captured_nanos = peewee.BigIntegerField(null=True)
-    record_id = peewee.TextField(null=True)
-    actor = peewee.TextField()
-    key_id = peewee.TextField(null=True)
-    request_id = peewee.TextField(null=True)
-    agent = peewee.TextField(null=True)
-    provider = peewee.TextField()
-    model = peewee.TextField()
-    metadata = JSONField()
-    created_at = UTCDateTimeField()
-    expires_at = UTCDateTimeField()
-    resolved_at = UTCDateTimeField(null=True)
-
-    class Meta:
-        table_name = "billing_hold"
+    id: str
+    account_id: str
+    amount_nanos: int
+    currency: str
+    status: str
+    actor: str
+    key_id: str | None
+    request_id: str | None
+    agent: str | None
+    provider: str
+    model: str
+    metadata: dict[str, Any]
+    created_at: datetime
+    expires_at: datetime
+    captured_nanos: int | None = None
+    record_id: str | None = None
+    resolved_at: datetime | None = None
 
     @property
     def amount(self) -> Money:
@@ -69,49 +81,85 @@ class Hold(Table):
 
     def is_over(self, at: datetime) -> bool:
         """Whether its time has come."""
-        return bool(self.expires_at <= at)
+        return self.expires_at <= at
 
 
-def create(
-    account_id: str, amount: Money, dims: Dims, *, by: Signature, at: datetime, until: datetime
+def new(
+    account_id: str, amount: Money, dims: Dims, *, by: Signature, span: tuple[datetime, datetime]
 ) -> Hold:
-    """Stores an open hold."""
-    return Hold.create(
-        id=ids.new_id(PREFIX), account_id=account_id, amount_nanos=amount.nanos,
-        currency=amount.currency, status=OPEN, actor=by.actor, key_id=dims.key,
-        request_id=by.request_id, agent=dims.agent, provider=dims.provider, model=dims.model,
-        metadata=dims.metadata, created_at=at, expires_at=until,
+    """An open hold from its making to its deadline, not yet stored."""
+    return Hold(
+        ids.new_id(PREFIX), account_id, amount.nanos, amount.currency, OPEN, by.actor, dims.key,
+        by.request_id, dims.agent, dims.provider, dims.model, dims.metadata, *span,
     )  # fmt: skip
+
+
+def row_of(hold: Hold) -> Row:
+    """The hold as it is stored, by COLUMNS."""
+    return (
+        hold.id, hold.account_id, hold.amount_nanos, hold.currency, hold.status, hold.actor,
+        hold.key_id, hold.request_id, hold.agent, hold.provider, hold.model, dump(hold.metadata),
+        hold.created_at, hold.expires_at, hold.captured_nanos, hold.record_id, hold.resolved_at,
+    )  # fmt: skip
+
+
+def store(hold: Hold) -> None:
+    """Stores a new hold in the present transaction."""
+    execute(_INSERT, row_of(hold))
 
 
 def get(account_id: str, hold_id: str) -> Hold:
     """One hold of the account. Raises NotFound."""
-    hold = Hold.get_or_none((Hold.id == hold_id) & (Hold.account_id == account_id))
-    if hold is None:
+    row = fetch_one(_SELECT + " AND id = ?", (account_id, hold_id))
+    if row is None:
         raise NotFound("There is no such hold.")
-    return hold
+    return _read(row)
+
+
+def keep(hold: Hold) -> None:
+    """Keeps in memory what a hold was made with, as its capture mostly comes soon and here."""
+    kept: dict[str, Row] = context.current().kept.setdefault(_KEPT, {})
+    if len(kept) >= _KEPT_HOLDS:
+        kept.clear()
+    kept[hold.id] = _values(hold)
+
+
+def recall(account_id: str, hold_id: str) -> Hold:
+    """One hold of the account as it was made, which says nothing of its state: that is asked under
+    the lock. Raises NotFound."""
+    kept: dict[str, Row] = context.current().kept.get(_KEPT, {})
+    values = kept.pop(hold_id, None)
+    if values is None or values[1] != account_id:
+        return get(account_id, hold_id)
+    return Hold(*values)
 
 
 def page(
     account_id: str, *, status: str | None = None, before: str | None = None, limit: int = 50
 ) -> list[Hold]:
     """Holds of the account, newest first; `before` is the id to go on from."""
-    query = Hold.select().where(Hold.account_id == account_id)
+    where, values = "", [account_id]
     if status is not None:
-        query = query.where(Hold.status == status)
+        where, values = " AND status = ?", [*values, status]
     if before is not None:
-        query = query.where(Hold.id < before)
-    return list(query.order_by(Hold.id.desc()).limit(limit))
+        where, values = where + " AND id < ?", [*values, before]
+    return _select(f"{where} ORDER BY id DESC LIMIT {int(limit)}", values)
 
 
-def resolve(hold: Hold, status: str, at: datetime, **values: Any) -> None:
-    """Ends a hold. The caller has the account's lock and has seen it open."""
-    Hold.update(status=status, resolved_at=at, **values).where(Hold.id == hold.id).execute()
+def resolve(
+    hold: Hold, status: str, at: datetime, *, record: tuple[int, str] | None = None
+) -> None:
+    """Ends a hold; `record` is what was captured and its usage record.
+
+    The caller has the account's lock and has seen it open.
+    """
+    captured, record_id = record or (None, None)
+    execute(_RESOLVE, (status, at, captured, record_id, hold.id))
 
 
 def prolong(hold: Hold, until: datetime) -> None:
     """Gives a hold another deadline."""
-    Hold.update(expires_at=until).where(Hold.id == hold.id).execute()
+    execute("UPDATE billing_hold SET expires_at = ? WHERE id = ?", (until, hold.id))
 
 
 def has_overdue(account_id: str, at: datetime) -> bool:
@@ -121,11 +169,24 @@ def has_overdue(account_id: str, at: datetime) -> bool:
 
 def overdue(account_id: str, at: datetime) -> list[Hold]:
     """Open holds whose time is over, oldest first."""
-    ended = (Hold.account_id == account_id) & (Hold.status == OPEN) & (Hold.expires_at <= at)
-    return list(Hold.select().where(ended).order_by(Hold.id))
+    return _select(" AND status = 'open' AND expires_at <= ? ORDER BY id", (account_id, at))
 
 
 def open_within(account_id: str, start: datetime, end: datetime) -> list[Hold]:
     """Open holds that were made in the half-open period."""
-    made = (Hold.created_at >= start) & (Hold.created_at < end)
-    return list(Hold.select().where((Hold.account_id == account_id) & (Hold.status == OPEN) & made))
+    made = " AND status = 'open' AND created_at >= ? AND created_at < ?"
+    return _select(made, (account_id, start, end))
+
+
+def _select(where: str, values: Sequence[Any]) -> list[Hold]:
+    return [_read(row) for row in fetch_all(_SELECT + where, values)]
+
+
+_values = attrgetter(*COLUMNS.split(", "))
+
+
+def _read(row: Row) -> Hold:
+    *head, metadata, created_at, expires_at, captured, record_id, resolved_at = row
+    times = (read_time(created_at) or END, read_time(expires_at) or END)
+    tail: Row = (load(metadata), *times, captured, record_id, read_time(resolved_at))
+    return Hold(*(*head, *tail))

@@ -11,14 +11,19 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from billing_plugin import context
 from billing_plugin.errors import IdempotencyConflict, InvalidRequest
-from billing_plugin.models.base import dump, execute, fetch_all, insert_many, places
+from billing_plugin.models.base import Row, dump, execute, fetch_all, insert_many, places
 
 TABLE = "billing_idempotency_key"
 MAX_KEY_LENGTH = 255
 KEPT_DAYS = 35  # the billing cycle of every contract we speak, and a few days to look into it
 _COLUMNS = "digest, content, result_id, day"
 _FIND = "SELECT digest, content, result_id FROM billing_idempotency_key"
+# One value in one place: to say five hundred places costs a client more than the look-up.
+_FIND_ALL = (
+    f"{_FIND} WHERE digest IN (SELECT decode(said, 'hex') FROM unnest(CAST(? AS text[])) AS said)"
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -57,17 +62,23 @@ def stored(digests: Iterable[bytes]) -> dict[bytes, tuple[bytes, str]]:
     """Content and result id of every digest that is known, by digest."""
     found: dict[bytes, tuple[bytes, str]] = {}
     for chunk in _chunks(list(digests)):
-        rows = fetch_all(_FIND + f" WHERE digest IN ({places(chunk)})", chunk)
+        rows = _find(chunk)
         found.update({bytes(row[0]): (bytes(row[1]), row[2]) for row in rows})
     return found
+
+
+def _find(digests: list[bytes]) -> list[Row]:
+    if len(digests) == 1 or context.is_sqlite():
+        return fetch_all(f"{_FIND} WHERE digest IN ({places(digests)})", digests)
+    array = "{" + ",".join(digest.hex() for digest in digests) + "}"
+    return fetch_all(_FIND_ALL, (array,))
 
 
 def remember(done: Iterable[tuple[Intent, str]], at: datetime) -> None:
     """Stores the results of intents in the present transaction."""
     day = day_of(at)
     rows = [(intent.digest, intent.content, result_id, day) for intent, result_id in done]
-    if rows:
-        insert_many(TABLE, _COLUMNS, rows)
+    insert_many(TABLE, _COLUMNS, rows, number=len(rows))
 
 
 def prune(at: datetime, *, size: int = 10_000) -> int:

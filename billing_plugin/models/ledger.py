@@ -117,6 +117,7 @@ class Movement:
     reference_id: str | None = None
     reverses_id: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    said: str | None = None  # the metadata as JSON text, where it is known already
     signature: Signature | None = None
 
 
@@ -205,7 +206,7 @@ class Book:
         if execute(_CLOSE, (*state, self.account_id, self._opened[4])).rowcount != 1:
             raise InternalError("The ledger refused a movement that it had allowed.")
         if self._rows:
-            insert_many(TABLE, COLUMNS, self._rows)
+            insert_many(TABLE, COLUMNS, self._rows, number=len(self._rows))
         self._rows = []
         self._opened = state
 
@@ -226,7 +227,7 @@ class Book:
             entry_id, self.account_id, COUNTER_ACCOUNTS[movement.kind], movement.kind,
             movement.nanos, self.currency, self.posted_nanos, self.sequence,
             movement.reference_id, movement.reverses_id, by.actor, by.key_id, by.request_id,
-            dump(movement.metadata), stored_time(movement.effective_at or self.at),
+            movement.said or dump(movement.metadata), stored_time(movement.effective_at or self.at),
             stored_time(self.at),
         )  # fmt: skip
 
@@ -250,16 +251,21 @@ def seal_of(previous: str, row: Row) -> str:
     What is known before the account is locked comes first, by a hash of its own, so that a
     database can finish the seal.
     """
-    said, balance, sequence, told, effective_at, recorded_at = (
-        (*row[:6], *row[8:13]), row[6], row[7], row[13], row[14], row[15],
-    )  # fmt: skip
-    text = f"{previous}\n{sequence}\n{balance}\n{effective_at}\n{recorded_at}\n"
-    return hashlib.sha256((text + digest_of(said, told)).encode()).hexdigest()
+    digest = digest_of((*row[:6], *row[8:13]), row[13])
+    return seal_with(previous, (row[7], row[6], row[14], row[15]), digest)
+
+
+def seal_with(previous: str, state: Row, digest: str) -> str:
+    """The seal from its parts; `state` is sequence, balance and the two times as stored."""
+    sequence, balance, effective_at, recorded_at = state
+    text = f"{previous}\n{sequence}\n{balance}\n{effective_at}\n{recorded_at}\n{digest}"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest_of(said: Row, metadata: str) -> str:
-    """The hash of the columns of an entry that do not depend on the account's state."""
-    return hashlib.sha256(dump([*said, metadata]).encode()).hexdigest()
+    """The hash of the columns of an entry that do not depend on the account's state: of the
+    Python literal of their tuple, in ASCII."""
+    return hashlib.sha256(ascii((*said, metadata)).encode()).hexdigest()
 
 
 def get(account_id: str, entry_id: str) -> LedgerEntry:
@@ -302,7 +308,7 @@ def rows_of(account_id: str, *, after: int = 0, size: int = 1000) -> Iterator[Ro
     """Every entry of the account in order, as it is stored, page by page."""
     while True:
         found = execute(
-            f"SELECT {COLUMNS} FROM {TABLE} WHERE account_id = ? AND sequence > ?"  # noqa: S608 (our own words)
+            f"SELECT {COLUMNS} FROM {TABLE} WHERE account_id = ? AND sequence > ?"
             " ORDER BY sequence LIMIT ?",
             (account_id, after, size),
         ).fetchall()

@@ -19,7 +19,15 @@ import peewee
 
 from billing_plugin import context, ids, periods
 from billing_plugin.errors import InvalidRequest, NotFound
-from billing_plugin.models.base import JSONField, Table, UTCDateTimeField, dump, execute, load
+from billing_plugin.models.base import (
+    JSONField,
+    Table,
+    UTCDateTimeField,
+    dump,
+    execute,
+    load,
+    stored_time,
+)
 from billing_plugin.models.usage import Dims
 from billing_plugin.money import MAX_NANOS, Money
 from billing_plugin.periods import Period
@@ -112,7 +120,7 @@ class Rule:
     action: str
     filters: tuple[tuple[str, frozenset[str]], ...]
     partitions: tuple[str, ...]
-    _latest: Period | None = None
+    _latest: tuple[Period, str] | None = None
 
     @property
     def length_s(self) -> int:
@@ -138,9 +146,14 @@ class Rule:
 
     def period(self, at: datetime) -> Period:
         """The window that holds the instant (of a sliding one, its newest slot)."""
+        return self.window_at(at)[0]
+
+    def window_at(self, at: datetime) -> tuple[Period, str]:
+        """The window that holds the instant, and its start as it is stored."""
         latest = self._latest  # read once: other threads use this rule as well
-        if latest is None or not latest.start <= at < latest.end:
-            latest = self._latest = self._period(at)
+        if latest is None or not latest[0].start <= at < latest[0].end:
+            period = self._period(at)
+            latest = self._latest = (period, stored_time(period.start))
         return latest
 
     def _period(self, at: datetime) -> Period:

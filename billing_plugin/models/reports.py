@@ -30,7 +30,7 @@ def spend(account_id: str, period: Period, *, group_by: str, currency: str) -> l
     column = day if group_by == "day" else _COLUMNS[group_by]
     order = "1" if group_by == "day" else "2 DESC, 1"
     rows = fetch_all(
-        f"SELECT {column}, SUM(cost_nanos), COUNT(*) - COUNT(corrects_id) FROM billing_usage_record"  # noqa: S608 (our own words)
+        f"SELECT {column}, SUM(cost_nanos), COUNT(*) - COUNT(corrects_id) FROM billing_usage_record"
         " WHERE account_id = ? AND effective_at >= ? AND effective_at < ? AND currency = ?"
         f" GROUP BY 1 ORDER BY {order}",
         (account_id, period.start, period.end, currency),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from billing_plugin.errors import NotFound
@@ -45,7 +46,8 @@ COLUMNS = (
     "id, account_id, entry_id, hold_id, corrects_id, key_id, agent, provider, model, quantities,"
     " price, cost_nanos, currency, flagged, metadata, effective_at, recorded_at"
 )
-_ROLL_UP = (
+counts_of = attrgetter(*QUANTITIES)
+ROLL_UP = (
     "INSERT INTO billing_usage_rollup AS r"
     " (account_id, day, provider, model, cost_nanos, records, flagged) VALUES (?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (account_id, day, provider, model) DO UPDATE SET"
@@ -82,15 +84,21 @@ class Usage:
     @property
     def quantities(self) -> dict[str, int]:
         """The token counts that are not zero, by name."""
-        return {name: count for name in QUANTITIES if (count := getattr(self, name))}
+        counts = counts_of(self)
+        if not any(counts):
+            return {}
+        return {name: count for name, count in zip(QUANTITIES, counts, strict=True) if count}
 
     @property
     def content(self) -> str:
         """Everything the caller said, for comparison under an idempotency key."""
+        return self.content_with(quantities_text(self.quantities))
+
+    def content_with(self, counts: str) -> str:
+        """The same, where the text of the token counts is known already."""
         cost = f"{self.cost.nanos} {self.cost.currency}" if self.cost else ""
         at = stored_time(self.effective_at) if self.effective_at else ""
         said = dump(self.metadata) if self.metadata else ""
-        counts = quantities_text(self.quantities)
         return f"{self.model}\n{self.provider}\n{counts}\n{cost}\n{at}\n{said}"
 
 
@@ -104,7 +112,7 @@ class Dims(NamedTuple):
     metadata: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class UsageRecord:
     """One stored use. `price` says where the price came from and what it was, exactly."""
 
@@ -146,7 +154,7 @@ class UsageRecord:
 def store(records: Sequence[UsageRecord]) -> None:
     """Stores records in the present transaction and adds them to the roll-up."""
     if records:
-        insert_many(TABLE, COLUMNS, [_row(record) for record in records])
+        insert_many(TABLE, COLUMNS, map(row_of, records), number=len(records))
         _roll_up(records)
 
 
@@ -179,7 +187,7 @@ def corrections(record_ids: Sequence[str]) -> dict[str, int]:
     for start in range(0, len(record_ids), 500):
         some = record_ids[start : start + 500]
         rows = fetch_all(
-            "SELECT corrects_id, SUM(cost_nanos) FROM billing_usage_record"  # noqa: S608 (our own words)
+            "SELECT corrects_id, SUM(cost_nanos) FROM billing_usage_record"
             f" WHERE corrects_id IN ({places(some)}) GROUP BY corrects_id",
             some,
         )
@@ -190,7 +198,7 @@ def corrections(record_ids: Sequence[str]) -> dict[str, int]:
 def given_back(record_ids: Sequence[str]) -> set[str]:
     """Those of the records of which a reversal or refund has given something back."""
     rows = fetch_all(
-        "SELECT DISTINCT u.corrects_id FROM billing_usage_record u JOIN billing_ledger_entry e"  # noqa: S608 (our own words)
+        "SELECT DISTINCT u.corrects_id FROM billing_usage_record u JOIN billing_ledger_entry e"
         f" ON e.id = u.entry_id WHERE u.corrects_id IN ({places(record_ids)})"
         " AND e.kind IN ('reversal', 'refund')",
         record_ids,
@@ -223,25 +231,32 @@ def originals(account_id: str, period: Period, *, after: str, limit: int) -> lis
 
 def quantities_text(quantities: dict[str, int]) -> str:
     """The JSON text of token counts."""
+    if not quantities:
+        return "{}"
     return "{" + ",".join(f'"{name}":{count}' for name, count in quantities.items()) + "}"
 
 
-def _select(where: str, *values: Any, order: str = "id", limit: int = 10_000) -> list[UsageRecord]:
-    rows = fetch_all(
-        f"SELECT {COLUMNS} FROM {TABLE} WHERE {where} ORDER BY {order} LIMIT {int(limit)}",  # noqa: S608 (our own words)
-        values,
-    )
-    return [_read(row) for row in rows]
+def row_of(record: UsageRecord) -> Row:
+    """The record as it is stored, by COLUMNS."""
+    return (*head_of(record), stored_time(record.effective_at), stored_time(record.recorded_at))
 
 
-def _row(record: UsageRecord) -> Row:
+def head_of(record: UsageRecord) -> Row:
+    """The record as it is stored, without its two times."""
     return (
         record.id, record.account_id, record.entry_id, record.hold_id, record.corrects_id,
         record.key_id, record.agent, record.provider, record.model,
         quantities_text(record.quantities), record.price_text, record.cost_nanos, record.currency,
         int(record.flagged), dump(record.metadata) if record.metadata else "{}",
-        stored_time(record.effective_at), stored_time(record.recorded_at),
     )  # fmt: skip
+
+
+def _select(where: str, *values: Any, order: str = "id", limit: int = 10_000) -> list[UsageRecord]:
+    rows = fetch_all(
+        f"SELECT {COLUMNS} FROM {TABLE} WHERE {where} ORDER BY {order} LIMIT {int(limit)}",
+        values,
+    )
+    return [_read(row) for row in rows]
 
 
 def _read(row: Row) -> UsageRecord:
@@ -261,4 +276,4 @@ def _roll_up(records: Iterable[UsageRecord]) -> None:
         if record.corrects_id is None:
             cell[1] += 1
             cell[2] += record.flagged
-    execute_many(_ROLL_UP, [(*key, *cells[key]) for key in sorted(cells)])
+    execute_many(ROLL_UP, [(*key, *cells[key]) for key in sorted(cells)])

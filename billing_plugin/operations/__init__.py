@@ -26,7 +26,16 @@ from billing_plugin.operations.limits import (
     set_limit,
     update_limit,
 )
-from billing_plugin.operations.prices import estimate_cost
+from billing_plugin.operations.price_changes import PriceChange, diff_prices
+from billing_plugin.operations.prices import (
+    Preview,
+    Rated,
+    end_price,
+    estimate_cost,
+    list_prices,
+    preview_cost,
+    set_price,
+)
 from billing_plugin.operations.raises import (
     approve_limit_raise,
     deny_limit_raise,
@@ -58,6 +67,9 @@ __all__ = [
     "CATALOGUE",
     "ImportSummary",
     "Policy",
+    "Preview",
+    "PriceChange",
+    "Rated",
     "Submission",
     "Usage",
     "account_scopes",
@@ -73,6 +85,8 @@ __all__ = [
     "create_account",
     "create_key",
     "deny_limit_raise",
+    "diff_prices",
+    "end_price",
     "estimate_cost",
     "extend",
     "get_account",
@@ -96,10 +110,12 @@ __all__ = [
     "list_limit_notices",
     "list_limit_raises",
     "list_limits",
+    "list_prices",
     "list_snapshots",
     "list_sync_jobs",
     "list_usage",
     "operator",
+    "preview_cost",
     "prune_idempotency_keys",
     "record_usage",
     "record_usage_batch",
@@ -116,6 +132,7 @@ __all__ = [
     "schedule_syncs",
     "set_limit",
     "set_postpaid_limit",
+    "set_price",
     "sync_integrations",
     "top_up",
     "update_limit",

@@ -30,7 +30,9 @@ class Policy:
 
 CATALOGUE: dict[str, Policy] = {}
 UNSTORABLE = "Text must not hold NUL or half a surrogate pair."
-OPERATOR_SCOPES = frozenset({"accounts:write", "adjustments:write", "keys:write", "jobs:run"})
+OPERATOR_SCOPES = frozenset(
+    {"accounts:write", "adjustments:write", "keys:write", "jobs:run", "prices:write"}
+)
 
 # Deciding what a program may spend is for people: no key that is an agent's holds these.
 HUMAN_SCOPES = frozenset({"limits:approve"})
@@ -69,6 +71,8 @@ def operation(
 def storable(text: str) -> str:
     """The text itself. Raises InvalidRequest for NUL, which no PostgreSQL keeps, and for half a
     surrogate pair, which cannot be written as UTF-8."""
+    if text.isascii() and "\0" not in text:
+        return text
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -14,6 +14,7 @@ from billing_plugin import ids
 from billing_plugin.context import Signature
 from billing_plugin.errors import BillingError
 from billing_plugin.models import idempotency, usage
+from billing_plugin.models.base import quoted
 from billing_plugin.models.idempotency import Intent
 from billing_plugin.models.ledger import Movement
 from billing_plugin.models.usage import Dims, Usage, UsageRecord
@@ -40,6 +41,7 @@ class Wish:
     agent: str | None = None
     intent: Intent | None = None
     rated: Rated | BillingError | None = None
+    quantities: dict[str, int] = field(default_factory=dict)
 
     @property
     def digest(self) -> bytes | None:
@@ -91,6 +93,48 @@ class Charge:
         except BillingError as error:
             return Outcome(error=error)
 
+    def decide_together(self, wishes: Sequence[Wish]) -> list[int | Outcome] | None:
+        """All at once, where they fit all together: then each of them fits in its turn.
+
+        None where one must be looked at by itself; nothing has been taken then.
+        """
+        if not self.till.ceilings.are_plain:
+            return None
+        lines = [self._line(wish) for wish in wishes]
+        decided = [line for line in lines if line is not None]
+        if len(decided) == len(wishes) and self._take_lines():
+            return decided
+        self.lines.clear()
+        self._by_digest.clear()
+        return None
+
+    def _line(self, wish: Wish) -> int | Outcome | None:
+        """A line for a wish that nothing speaks against, or what was answered before."""
+        digest, rated = wish.digest, wish.rated
+        if digest is not None:
+            if digest in self.known:
+                return Outcome(replayed=True)
+            if digest in self._by_digest:
+                return self._by_digest[digest]
+            self._by_digest[digest] = len(self.lines)
+        if not isinstance(rated, Rated) or rated.cost.currency != self.till.book.currency:
+            return None
+        said = wish.used.effective_at
+        at = self.till.book.at if said is None else aware(said)
+        self.lines.append(Line(wish, rated, wish.dims(rated), at))
+        return len(self.lines) - 1
+
+    def _take_lines(self) -> bool:
+        taken = 0
+        for group in _groups(self.lines):
+            nanos = sum(line.rated.cost.nanos for line in group)
+            times = [line.effective_at for line in group]
+            if not self.till.spend_together(group[0].dims, nanos, span=(min(times), max(times))):
+                self.till.forget(taken)
+                return False
+            taken += nanos
+        return True
+
     def _take(self, wish: Wish, rated: Rated) -> int:
         book = self.till.book
         book.require_currency(rated.cost)
@@ -111,7 +155,7 @@ class Charge:
         """Writes the lines taken: entries, balance, counters, records, keys."""
         for group in _groups(self.lines):
             self.till.book.hold(-sum(line.rated.cost.nanos for line in group))
-            entry_id = self.till.book.enter(_movement(group))
+            entry_id = self.till.book.enter(movement_of(group))
             for line in group:
                 line.entry_id = entry_id
         self.till.close()
@@ -138,15 +182,24 @@ def charge_all(
 ) -> list[Outcome]:
     """Charges the wishes in order; the list ends early where `stop_at_refusal` says so."""
     charge = Charge(till, known)
+    decided = charge.decide_together(wishes) if len(wishes) > 1 else None
+    if decided is None:
+        decided = _one_by_one(charge, wishes, stop_at_refusal=stop_at_refusal)
+    records = charge.write()
+    first: set[int] = set()
+    outcomes = [_outcome(one, records, first) for one in decided]
+    return _with_replayed(till.book.account_id, wishes, outcomes, known=known)
+
+
+def _one_by_one(
+    charge: Charge, wishes: Sequence[Wish], *, stop_at_refusal: bool
+) -> list[int | Outcome]:
     decided: list[int | Outcome] = []
     for wish in wishes:
         decided.append(charge.decide(wish))
         if stop_at_refusal and isinstance(decided[-1], Outcome) and decided[-1].error:
             break
-    records = charge.write()
-    first: set[int] = set()
-    outcomes = [_outcome(one, records, first) for one in decided]
-    return _with_replayed(till.book.account_id, wishes, outcomes, known=known)
+    return decided
 
 
 def record_of(line: Line, record_id: str, *, account_id: str, at: datetime) -> UsageRecord:
@@ -154,7 +207,7 @@ def record_of(line: Line, record_id: str, *, account_id: str, at: datetime) -> U
     rated, dims = line.rated, line.dims
     return UsageRecord(
         record_id, account_id, line.entry_id, line.hold_id, None, dims.key, dims.agent,
-        dims.provider, dims.model, line.wish.used.quantities, rated.price, rated.cost.nanos,
+        dims.provider, dims.model, line.wish.quantities, rated.price, rated.cost.nanos,
         rated.cost.currency, rated.flagged, dims.metadata, line.effective_at, at,
     )  # fmt: skip
 
@@ -174,20 +227,24 @@ def _groups(lines: Iterable[Line]) -> Iterable[list[Line]]:
     return groups.values()
 
 
-def _movement(lines: Sequence[Line]) -> Movement:
+def movement_of(lines: Sequence[Line]) -> Movement:
     """One entry for all of them, effective when the latest of them was."""
-    tokens = sum(line.wish.used.input_tokens + line.wish.used.output_tokens for line in lines)
     first = lines[0]
-    metadata = {"model": first.rated.model, "provider": first.rated.provider, "tokens": tokens}
-    if len(lines) > 1:
-        metadata["records"] = len(lines)
     return Movement(
         "usage",
         -sum(line.rated.cost.nanos for line in lines),
         max(line.effective_at for line in lines),
-        metadata=metadata,
+        said=entry_facts(lines),
         signature=first.wish.signature,
     )
+
+
+def entry_facts(lines: Sequence[Line]) -> str:
+    """What an entry says of the uses that it charges, as JSON text."""
+    tokens = sum(line.wish.used.input_tokens + line.wish.used.output_tokens for line in lines)
+    model, provider = quoted(lines[0].rated.model), quoted(lines[0].rated.provider)
+    records = "" if len(lines) == 1 else f',"records":{len(lines)}'
+    return f'{{"model":{model},"provider":{provider}{records},"tokens":{tokens}}}'
 
 
 def _with_replayed(

@@ -19,9 +19,10 @@ from billing_plugin.models import accounts, audit, holds, usage
 from billing_plugin.models.holds import CAPTURED, EXPIRED, OPEN, RELEASED, Hold
 from billing_plugin.models.usage import Dims, Usage, UsageRecord
 from billing_plugin.money import Money
+from billing_plugin.operations import quick
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.charging import Charge, Line, Wish
-from billing_plugin.operations.once import Once, once
+from billing_plugin.operations.once import Once, intent_of, once
 from billing_plugin.operations.prices import Rated, rate
 from billing_plugin.operations.till import Till, open_till
 from billing_plugin.operations.usage import check_usage
@@ -70,19 +71,22 @@ def hold(
     """
     lasting = _lasting(expires_in_s)
     used = _expected(expected, provider, model, metadata=metadata or {})
-    check_usage(used, now())
-    rated = rate(used, now(), account_id)
+    at = now()
+    check_usage(used, at)
+    rated = rate(used, at, account_id)
     dims = Dims(actor.key_id, actor.agent, rated.provider, rated.model, used.metadata)
+    wanted = holds.new(account_id, rated.cost, dims, by=actor.signature, span=(at, at + lasting))
     said = Once("hold", idempotency_key, f"{used.content}\n{expires_in_s}")
+    made = quick.reserve(wanted, intent_of(account_id, said))
+    if made is not None:
+        holds.keep(made)
+        return Held(made)
     with write_transaction():
         till = open_till(actor, account_id)
-        hold_id, replayed = once(
-            account_id,
-            said,
-            lambda: _reserve(till, rated.cost, dims, lasting=lasting),
-            at=till.book.at,
-        )  # fmt: skip
-        return Held(_now(holds.get(account_id, hold_id), till.book.at), replayed)
+        at = till.book.at
+        wanted.created_at, wanted.expires_at = at, at + lasting
+        hold_id, replayed = once(account_id, said, lambda: _reserve(till, wanted), at=at)
+        return Held(_now(holds.get(account_id, hold_id), at), replayed)
 
 
 @operation(scope="holds:write", effect="spends")
@@ -104,10 +108,13 @@ def capture(
     """
     if policy not in POLICIES:
         raise InvalidRequest(f"policy is one of {', '.join(POLICIES)}.")
-    known = holds.get(account_id, hold_id)
+    known = holds.recall(account_id, hold_id)
     used = _used(known, taken)
     check_usage(used, now())
     rated = rate(used, known.created_at, account_id)
+    taken_now = quick.capture(actor, known, used, rated=rated)
+    if taken_now is not None:
+        return Captured(known, taken_now)
     with write_transaction():
         till = open_till(actor, account_id)
         found = holds.get(account_id, hold_id)
@@ -194,16 +201,14 @@ def _expected(
     return Usage(model or "other", provider, cost=expected, metadata=metadata)
 
 
-def _reserve(till: Till, amount: Money, dims: Dims, *, lasting: timedelta) -> str:
-    book = till.book
-    book.require_currency(amount)
-    _refuse(till, dims, amount.nanos, at=book.at)
-    till.ceilings.hold(dims, amount.nanos, book.at)
-    book.hold(amount.nanos)
+def _reserve(till: Till, wanted: Hold) -> str:
+    till.book.require_currency(wanted.amount)
+    _refuse(till, wanted.dims, wanted.amount_nanos, at=wanted.created_at)
+    till.ceilings.hold(wanted.dims, wanted.amount_nanos, wanted.created_at)
+    till.book.hold(wanted.amount_nanos)
     till.close()
-    until = book.at + lasting
-    made = holds.create(book.account_id, amount, dims, by=book.signature, at=book.at, until=until)
-    return made.id
+    holds.store(wanted)
+    return wanted.id
 
 
 def _take(
@@ -226,9 +231,15 @@ def _take(
     book.hold(nanos)  # until its entry is written
     if policy == OVERDRAFT:
         book.overdraw()
-    line = Line(Wish(used, actor.signature), rated, dims, found.created_at, hold_id=found.id)
+    line = Line(
+        Wish(used, actor.signature, quantities=used.quantities),
+        rated,
+        dims,
+        found.created_at,
+        hold_id=found.id,
+    )
     [record] = Charge(till, lines=[line]).write()
-    holds.resolve(found, CAPTURED, book.at, captured_nanos=nanos, record_id=record.id)
+    holds.resolve(found, CAPTURED, book.at, record=(nanos, record.id))
     return record
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from billing_plugin.models import idempotency
+from billing_plugin.models.idempotency import Intent
 
 
 class Once(NamedTuple):
@@ -23,12 +24,19 @@ def once(account_id: str, said: Once, act: Callable[[], str], *, at: datetime) -
     Needs a write transaction that holds the account's lock. Raises IdempotencyConflict for other
     content under the same key.
     """
-    if said.key is None:
+    intent = intent_of(account_id, said)
+    if intent is None:
         return act(), False
-    intent = idempotency.intent(account_id, said.operation, key=said.key, content=said.content)
     done = idempotency.replays([intent])
     if intent.digest in done:
         return done[intent.digest], True
     result_id = act()
     idempotency.remember([(intent, result_id)], at)
     return result_id, False
+
+
+def intent_of(account_id: str, said: Once) -> Intent | None:
+    """The intent behind the key, if there is one. Raises InvalidRequest for a malformed key."""
+    if said.key is None:
+        return None
+    return idempotency.intent(account_id, said.operation, key=said.key, content=said.content)

@@ -1,27 +1,43 @@
-"""Rating: what a use costs, by a price list with exact decimals, rounded once per record."""
+"""The price book for those who ask: prices listed, set, ended and compared, and costs foreseen.
+
+`rate` and `Rated` are what recording usage calls; see `rating`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 
-from billing_plugin.context import Actor, current, now
-from billing_plugin.errors import InvalidRequest, NotSupported, UnpricedModel
-from billing_plugin.models.base import dump
+from billing_plugin.context import Actor, current, now, write_transaction
+from billing_plugin.errors import InvalidRequest
+from billing_plugin.models import accounts
+from billing_plugin.models import prices as price_rows
+from billing_plugin.models.prices import ANY, Price
 from billing_plugin.models.usage import Usage
-from billing_plugin.money import Money, exact_decimals
+from billing_plugin.money import check_currency
 from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.foresight import Preview, foresee
+from billing_plugin.operations.price_book import book
+from billing_plugin.operations.rating import Rated, check_usage, rate
+from billing_plugin.operations.tariffs import UNITS
+from billing_plugin.periods import aware
 
+__all__ = [
+    "Preview",
+    "Rated",
+    "end_price",
+    "estimate_cost",
+    "list_prices",
+    "preview_cost",
+    "rate",
+    "set_price",
+]
 
-@dataclass(frozen=True, slots=True)
-class Rated:
-    """A use with its exact cost, and where the price came from (`price`, storable as JSON)."""
-
-    provider: str
-    model: str
-    cost: Money
-    price: str
-    flagged: bool = False
+MAX_NAME_LENGTH = 200
+OWN_SOURCE = "price book"
+_PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,24})?")
 
 
 @operation(scope="balance:read", effect="reads")
@@ -30,32 +46,133 @@ def estimate_cost(actor: Actor, account_id: str, usage: Usage) -> Rated:
 
     Raises UnpricedModel, NotSupported without a price list, InvalidRequest.
     """
-    del actor, account_id
-    return rate(usage, now())
+    del actor
+    return rate(check_usage(usage), now(), account_id)
 
 
-def rate(usage: Usage, at: datetime, account_id: str | None = None) -> Rated:
-    """The cost of a use at an instant: the caller's own if stated, else the price list's.
+@operation(scope="balance:read", effect="reads")
+def preview_cost(
+    actor: Actor, account_id: str, usage: Usage, *, max_output_tokens: int | None = None
+) -> Preview:
+    """Between which two amounts a use will cost that is about to happen; nothing is stored.
 
-    The exact product is rounded once, half-even, to nanos. Raises UnpricedModel, NotSupported.
+    Known are `input_tokens` (audio and image among them as stated) and that the output is from
+    `output_tokens` up to `max_output_tokens` (None: as stated). Open is what a cache will give or
+    take and how much of the output is reasoning; audio and image come out if the use states any.
+    Whatever use comes of that costs no less than `lower` and no more than `upper` at today's price.
+    Raises UnpricedModel, NotSupported without a price list, InvalidRequest.
     """
-    if usage.cost is not None:
-        return _stated(usage, usage.cost)
-    price_list = current().price_list
-    if price_list is None:
-        raise NotSupported("No price list is installed; install the extra `pricing`.")
-    with exact_decimals():
-        quote = price_list.quote(
-            usage.model, usage.quantities, provider=usage.provider or None, at=at
-        )
-    cost = Money.from_decimal(quote.exact)
-    if cost.nanos < 0:
-        raise UnpricedModel("The price list has no price that can be charged.")
-    price = {"source": quote.source, "exact": quote.exact, **quote.facts}
-    return Rated(quote.provider, usage.model, cost, dump(price))
+    del actor
+    return foresee(check_usage(usage), account_id, at=now(), max_output=max_output_tokens)
 
 
-def _stated(usage: Usage, cost: Money) -> Rated:
-    if cost.nanos < 0:
-        raise InvalidRequest("A cost is not negative.")
-    return Rated(usage.provider or "unknown", usage.model, cost, '{"source":"caller"}')
+@operation(scope="prices:read", effect="reads")
+def list_prices(
+    actor: Actor, *, at: datetime | None = None, account_id: str | None = None
+) -> list[Price]:
+    """Prices of the book, oldest first: everybody's, and those of the account (None: the actor's).
+
+    With `at` only those in force at that instant, also the ones that a newer price overrules.
+    Raises NotFound for another's account.
+    """
+    whose = whose_prices(actor, account_id)
+    return [price for price in price_rows.seen_by(whose) if at is None or price.in_force(aware(at))]
+
+
+@operation(scope="prices:write", effect="writes")
+def set_price(
+    actor: Actor,
+    provider: str,
+    model: str,
+    *,
+    prices: Mapping[str, Decimal | str],
+    account_id: str | None = None,
+    currency: str | None = None,
+    valid_from: datetime | None = None,
+    valid_until: datetime | None = None,
+    source: str = OWN_SOURCE,
+    retroactive: bool = False,
+) -> Price:
+    """Adds a price to the book: for each unit (a token, or one of "requests") an exact decimal.
+
+    For one account, or (None) for all. It holds from `valid_from` (None: now) until just before
+    `valid_until`; whatever held before stays as it was. Only `retroactive` may it begin in the
+    past, for uses that are yet to be recorded: what was charged stays charged. Provider and model
+    both `*`: the fallback of models without a price. Names are kept in lower case.
+    Raises InvalidRequest, NotFound for an unknown account. Only operators may do this.
+    """
+    at = now()
+    begins = aware(valid_from or at)
+    ends = None if valid_until is None else aware(valid_until)
+    if begins < at and not retroactive:
+        raise InvalidRequest("A price begins now or later.", code="past_price")
+    if ends is not None and ends <= begins:
+        raise InvalidRequest("A price ends after it has begun.")
+    exact = _exact_prices(prices)
+    named = _names(provider, model)
+    with write_transaction():
+        price = price_rows.add(
+            at, **named, prices=exact, account_id=account_id,
+            currency=_currency(account_id, currency), valid_from=begins, valid_until=ends,
+            source=source, created_by=actor.key_id or "operator",
+        )  # fmt: skip
+    book().forget()
+    return price
+
+
+@operation(scope="prices:write", effect="writes")
+def end_price(actor: Actor, price_id: str, *, at: datetime | None = None) -> Price:
+    """Ends a price of the book at an instant (None: now); before it begins, it never holds.
+
+    What it overruled holds again. Raises NotFound, Conflict where it has ended by then, and
+    InvalidRequest for a past instant. Only operators may do this.
+    """
+    del actor
+    present = now()
+    ends = aware(at or present)
+    if ends < present:
+        raise InvalidRequest("A price ends now or later.", code="past_price")
+    with write_transaction():
+        price = price_rows.end(price_id, ends)
+    book().forget()
+    return price
+
+
+def whose_prices(actor: Actor, account_id: str | None) -> str | None:
+    """The account whose prices the actor may see: its own, or the one that an operator names."""
+    if account_id is not None:
+        actor.owned(account_id)
+    return actor.account_id or account_id
+
+
+def _names(provider: str, model: str) -> dict[str, str]:
+    names = {"provider": provider.strip().lower(), "model": model.strip().lower()}
+    if not all(1 <= len(name) <= MAX_NAME_LENGTH for name in names.values()):
+        raise InvalidRequest(f"Provider and model have 1 to {MAX_NAME_LENGTH} characters.")
+    if (names["provider"] == ANY) != (names["model"] == ANY):
+        raise InvalidRequest("Provider and model are both * or neither is.")
+    return names
+
+
+def _exact_prices(prices: Mapping[str, Decimal | str]) -> dict[str, str]:
+    if not prices or not set(prices) <= set(UNITS):
+        raise InvalidRequest(f"A price is for one or more of: {', '.join(UNITS)}.")
+    return {unit: _exact(unit, price) for unit, price in prices.items()}
+
+
+def _exact(unit: str, price: Decimal | str) -> str:
+    if isinstance(price, Decimal):
+        price = format(price, "f")
+    if not isinstance(price, str) or not _PRICE.fullmatch(price):
+        raise InvalidRequest(f"The price of {unit} is no decimal such as 0.0000025.")
+    return price
+
+
+def _currency(account_id: str | None, currency: str | None) -> str:
+    """The price's currency; an account is charged in its own alone."""
+    if account_id is None:
+        return check_currency(currency or current().settings.currency)
+    own = accounts.get(account_id).currency
+    if currency not in (None, own):
+        raise InvalidRequest("An account pays in its own currency.", code="currency_mismatch")
+    return own

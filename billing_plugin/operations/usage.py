@@ -11,9 +11,9 @@ from billing_plugin.context import Actor, current, now, write_transaction
 from billing_plugin.errors import BillingError, InvalidRequest, PayloadTooLarge
 from billing_plugin.models import accounts, idempotency, usage
 from billing_plugin.models.base import dump
-from billing_plugin.models.idempotency import Intent
-from billing_plugin.models.usage import Usage, UsageRecord
+from billing_plugin.models.usage import Usage, UsageRecord, quantities_text
 from billing_plugin.money import Money
+from billing_plugin.operations import quick
 from billing_plugin.operations.catalogue import operation, storable
 from billing_plugin.operations.charging import Outcome, Wish, charge_all
 from billing_plugin.operations.prices import rate
@@ -82,8 +82,7 @@ def record_usage_batch(
     if len(submissions) > current().settings.max_batch:
         raise PayloadTooLarge(f"A batch has at most {current().settings.max_batch} records.")
     at = now()
-    wishes = [wish_of(actor, account_id, submission, at=at) for submission in submissions]
-    _rate(account_id, wishes, at)
+    wishes = wishes_of(actor, account_id, submissions, at=at)
     with write_transaction():
         till = open_till(actor, account_id)
         known = idempotency.replays(wish.intent for wish in wishes if wish.intent)
@@ -115,25 +114,28 @@ def get_usage(actor: Actor, account_id: str, record_id: str) -> UsageRecord:
     return usage.get(account_id, record_id)
 
 
-def wish_of(actor: Actor, account_id: str, submission: Submission, *, at: datetime) -> Wish:
-    """The wish behind a submission, not yet rated; what is wrong with it stands in its rating."""
-    used = submission.usage
-    wish = Wish(used, actor.signature, actor.agent)
-    try:
-        check_usage(used, at)
-        wish.intent = _intent(account_id, submission)
-    except BillingError as error:
-        wish.rated = error
-    return wish
-
-
-def rate_wish(account_id: str, wish: Wish, at: datetime) -> None:
-    """Rates it, or notes why it cannot be."""
-    if wish.rated is None:
+def wishes_of(
+    actor: Actor, account_id: str, submissions: Sequence[Submission], *, at: datetime
+) -> list[Wish]:
+    """The wishes behind submissions, rated; what is wrong with one stands in its rating."""
+    signature = actor.signature
+    wishes = []
+    for submission in submissions:
+        used = submission.usage
+        wish = Wish(used, signature, actor.agent)
         try:
-            wish.rated = rate(wish.used, wish.used.effective_at or at, account_id)
+            check_usage(used, at)
+            wish.quantities = used.quantities
+            if submission.idempotency_key is not None:
+                said = used.content_with(quantities_text(wish.quantities))
+                wish.intent = idempotency.intent(
+                    account_id, "usage", key=submission.idempotency_key, content=said
+                )
+            wish.rated = rate(used, used.effective_at or at, account_id)
         except BillingError as error:
             wish.rated = error
+        wishes.append(wish)
+    return wishes
 
 
 def check_usage(used: Usage, at: datetime) -> None:
@@ -143,8 +145,7 @@ def check_usage(used: Usage, at: datetime) -> None:
     storable(used.model + used.provider)
     if used.metadata:
         dump(used.metadata)
-    for name in usage.QUANTITIES:
-        count = getattr(used, name)
+    for count in usage.counts_of(used):
         if type(count) is not int or not 0 <= count <= MAX_TOKENS:
             raise InvalidRequest(f"Token counts are whole numbers from 0 to {MAX_TOKENS}.")
     if used.effective_at and aware(used.effective_at) > at + CLOCK_SKEW:
@@ -153,8 +154,10 @@ def check_usage(used: Usage, at: datetime) -> None:
 
 def _charged(actor: Actor, account_id: str, used: Usage, *, key: str | None) -> Outcome:
     at = now()
-    wish = wish_of(actor, account_id, Submission(used, key), at=at)
-    rate_wish(account_id, wish, at)
+    [wish] = wishes_of(actor, account_id, [Submission(used, key)], at=at)
+    record = quick.charge(account_id, wish, at)
+    if record is not None:
+        return Outcome(record)
     with write_transaction():
         till = open_till(actor, account_id)
         known = idempotency.replays([wish.intent]) if wish.intent else {}
@@ -162,19 +165,3 @@ def _charged(actor: Actor, account_id: str, used: Usage, *, key: str | None) -> 
     if outcome.error:
         raise outcome.error
     return outcome
-
-
-def _rate(account_id: str, wishes: Sequence[Wish], at: datetime) -> None:
-    """Rates before the lock is taken, but not what an earlier call charged already."""
-    known = idempotency.replays(wish.intent for wish in wishes if wish.intent)
-    for wish in wishes:
-        if wish.digest not in known:
-            rate_wish(account_id, wish, at)
-
-
-def _intent(account_id: str, submission: Submission) -> Intent | None:
-    if submission.idempotency_key is None:
-        return None
-    return idempotency.intent(
-        account_id, "usage", key=submission.idempotency_key, content=submission.usage.content
-    )

@@ -110,10 +110,12 @@ def compare(
     *,
     rounds: int,
     correct: bool = True,
+    check: Callable[[], bool] = lambda: True,
     conditions: Mapping[str, object] | None = None,
 ) -> Comparison:
-    """Measure the two against each other."""
+    """Measure the two against each other, then `check` what they have done."""
     ours, theirs = measure([contestant, reference], rounds=rounds)
+    correct = correct and check()
     pairs = list(zip(ours, theirs, strict=True))
     return Comparison(
         goal=goal,

@@ -128,7 +128,7 @@ def test_few_rows_and_many_are_inserted_alike(billing: Billing, number: int) -> 
     rows = [(bytes([slot, 0, 92, 10]), b"\\x00\t", "é\t\\n\n", slot) for slot in range(number)]
     columns = "digest, content, result_id, day"
     with billing.instance.active(), context.write_transaction():
-        insert_many("billing_idempotency_key", columns, rows)
+        insert_many("billing_idempotency_key", columns, iter(rows), number=number)
         found = fetch_all(f"SELECT {columns} FROM billing_idempotency_key ORDER BY day")
     assert [(bytes(row[0]), bytes(row[1]), *row[2:]) for row in found] == rows
 
@@ -136,4 +136,4 @@ def test_few_rows_and_many_are_inserted_alike(billing: Billing, number: int) -> 
 def test_errors_of_many_rows_are_peewees_too(billing: Billing) -> None:
     rows = [("s", 1, stored_time(TIMES[1]))] * 30
     with billing.instance.active(), pytest.raises(peewee.IntegrityError):
-        insert_many("billing_schedule_slot", "schedule, slot, taken_at", rows)
+        insert_many("billing_schedule_slot", "schedule, slot, taken_at", rows, number=30)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import peewee
 import pytest
 
-from billing_plugin import Actor, Billing, Money
+from billing_plugin import Actor, Billing, Money, context
 from billing_plugin.context import Signature
 from billing_plugin.errors import NotFound
 from billing_plugin.models import holds
@@ -23,7 +23,9 @@ BY = Signature("key", "key_1", "req_1")
 
 def made(actor: Actor, cents: int = 5, at: datetime = START) -> Hold:
     amount = Money.from_cents(cents)
-    return holds.create(str(actor.account_id), amount, DIMS, by=BY, at=at, until=at + HOUR)
+    made = holds.new(str(actor.account_id), amount, DIMS, by=BY, span=(at, at + HOUR))
+    holds.store(made)
+    return made
 
 
 def test_a_hold_goes_round(billing: Billing, actor: Actor) -> None:
@@ -38,7 +40,7 @@ def test_a_hold_goes_round(billing: Billing, actor: Actor) -> None:
 def test_a_hold_that_is_resolved_says_how(billing: Billing, actor: Actor) -> None:
     with billing.instance.active():
         one = made(actor)
-        holds.resolve(one, CAPTURED, START, captured_nanos=7, record_id="use_1")
+        holds.resolve(one, CAPTURED, START, record=(7, "use_1"))
         found = holds.get(str(actor.account_id), one.id)
     assert (found.status, found.captured, found.record_id) == (CAPTURED, Money(7), "use_1")
     assert found.resolved_at == START
@@ -89,6 +91,33 @@ def test_holds_of_others_are_not_found(billing: Billing, actor: Actor) -> None:
         for account_id, hold_id in ((other, one.id), (str(actor.account_id), "hold_x")):
             with pytest.raises(NotFound):
                 holds.get(account_id, hold_id)
+
+
+def test_a_hold_is_recalled_from_memory_once_and_by_its_own_account(
+    billing: Billing, actor: Actor
+) -> None:
+    mine, other = str(actor.account_id), str(account_with(billing).account_id)
+    with billing.instance.active():
+        one = made(actor)
+        assert holds.recall(mine, one.id) == one
+        holds.keep(one)
+        run_sql(billing, "UPDATE billing_hold SET status = 'released'")
+        assert holds.recall(mine, one.id) == one  # as it was made
+        assert holds.recall(mine, one.id).status == "released"
+        holds.keep(one)
+        with pytest.raises(NotFound):
+            holds.recall(other, one.id)
+
+
+def test_memory_of_holds_is_bounded(
+    billing: Billing, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holds, "_KEPT_HOLDS", 2)
+    with billing.instance.active():
+        ids = [made(actor) for _ in range(3)]
+        for one in ids:
+            holds.keep(one)
+        assert list(context.current().kept["holds"]) == [ids[2].id]
 
 
 def test_the_tables_refuse_negative_reservations(billing: Billing, actor: Actor) -> None:

@@ -1,0 +1,30 @@
+"""The command line: `billing …` alone, `flask billing …` inside a host. One file for each noun."""
+
+from __future__ import annotations
+
+import click
+
+from billing_plugin.cli.accounts import accounts
+from billing_plugin.cli.base import Commands
+from billing_plugin.cli.integrations import integrations, sync
+from billing_plugin.cli.keys import keys
+from billing_plugin.cli.prices import prices
+from billing_plugin.cli.system import demo, doctor, migrate, new_secret_key, serve
+from billing_plugin.cli.usage import import_usage
+
+COMMANDS: tuple[click.Command, ...] = (
+    *(accounts, demo, doctor, import_usage, integrations, keys, migrate, new_secret_key),
+    *(prices, serve, sync),
+)
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="flask-billing-plugin")
+def main() -> None:
+    """Billing and AI-spend control."""
+
+
+for command in COMMANDS:
+    main.add_command(command)
+
+flask_commands = main  # `flask billing …`, by entry point
