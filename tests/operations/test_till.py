@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from billing_plugin.models import accounts
 from billing_plugin.models.usage import Dims
 from billing_plugin.operations.till import open_book, open_till
 from tests.books import complaints
-from tests.deeds import balance, entries, give, hold, limit, newest, refused, spend
+from tests.deeds import balance, entries, give, hold, left, limit, newest, refused, spend
 from tests.factories import START, Clock, account_with
 
 USE = Dims(None, None, "", "m", {})
@@ -64,6 +65,23 @@ def test_what_has_expired_is_gone_whoever_opens_the_till(billing: Billing, clock
     assert entries(actor, 2) == [("usage", "-1.00"), ("expiry", "-5.00")]
     [_, expiry] = operations.list_entries(actor, str(actor.account_id), limit=2)
     assert expiry.actor == "system"
+    assert complaints(billing) == []
+
+
+@pytest.mark.parametrize("look", [balance, lambda actor: spend(actor, "0"), lambda _: None])
+def test_credit_that_expired_under_a_dead_hold_is_not_spendable(
+    billing: Billing, clock: Clock, look: Callable[[Actor], object]
+) -> None:
+    """The hold's deadline passes after the credit's: then both are over."""
+    actor = account_with(billing)
+    give(billing, actor, "5", expires_at=START + timedelta(hours=1))
+    clock.forward(minutes=59)
+    hold(actor, "5", expires_in_s=600)
+    clock.forward(hours=1)
+    look(actor)
+    assert refused(spend, actor, "1").code == "insufficient_funds"
+    assert balance(actor) == ("0.00", "0.00", "0.00")
+    assert left(billing, actor) == []
     assert complaints(billing) == []
 
 
