@@ -195,6 +195,21 @@ def test_a_spent_credit_is_taken_from_what_else_there_is_or_not_at_all(
     assert complaints(billing) == []
 
 
+@pytest.mark.parametrize("spent", ["0", "2"])
+def test_a_credit_that_expired_is_not_taken_twice(
+    billing: Billing, actor: Actor, clock: Clock, spent: str
+) -> None:
+    given = give(billing, actor, "5", expires_at=START + DAY)
+    spend(actor, spent)
+    clock.forward(days=1)
+    if spent == "0":
+        assert refused(reverse, billing, actor, given.id).code == "not_reversible"
+        return
+    assert reverse(billing, actor, given.id).amount.text == "-2.00"
+    assert balance(actor)[0] == "98.00"
+    assert complaints(billing) == []
+
+
 def test_a_debit_by_hand_is_given_back(billing: Billing, actor: Actor) -> None:
     reverse(billing, actor, adjust(billing, actor, "-4").id)
     assert balance(actor)[0] == "100.00"
