@@ -30,8 +30,10 @@ def reverse_entry(actor: Actor, account_id: str, entry_id: str, *, reason: str =
     """Undoes a charge, a credit or an adjustment by an entry of the opposite amount.
 
     Each entry is reversed once: again answers with the first reversal. A credit that is partly
-    spent is taken from what else the account has; what has expired of it is not taken again. Raises NotFound; Conflict (`not_reversible`)
-    for other kinds and refunded charges; InsufficientFunds where a credit was spent.
+    spent is taken from what else the account has; what has expired of it is not taken again.
+
+    Raises NotFound; Conflict (`not_reversible`) for other kinds and refunded charges;
+    InsufficientFunds where a credit was spent.
     """
     metadata = {"reason": checked_reason(reason)} if reason else {}
     with write_transaction():
