@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -102,6 +102,21 @@ def test_a_postpaid_limit_that_is_lowered_refuses_from_then_on(
     assert balance(actor) == ("0.00", "0.00", "0.00")
     assert operations.list_credits(actor, str(actor.account_id)).cycle_ends_at is None
     assert complaints(billing) == []
+
+
+def test_the_same_key_gives_once_even_after_it_expired(
+    billing: Billing, actor: Actor, clock: Clock
+) -> None:
+    first = give(billing, actor, "5", expires_at=START + HOUR, idempotency_key="k")
+    elsewhere = (START + HOUR).astimezone(timezone(timedelta(hours=5)))
+    assert give(billing, actor, "5", expires_at=elsewhere, idempotency_key="k").id == first.id
+    clock.forward(hours=2)
+    again = give(billing, actor, "5", expires_at=START + HOUR, idempotency_key="k")
+    assert again.id == first.id
+    for other in ({"units": "6"}, {"priority": 3}, {"kind": "support"}, {"expires_at": None}):
+        said = {"units": "5", "expires_at": START + HOUR, "idempotency_key": "k"} | other
+        assert refused(give, billing, actor, **said).code == "idempotency_conflict"
+    assert balance(actor)[0] == "100.00"
 
 
 @pytest.mark.parametrize(
