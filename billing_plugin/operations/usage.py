@@ -145,6 +145,8 @@ def check_usage(used: Usage, at: datetime) -> None:
     storable(used.model + used.provider)
     if used.metadata:
         dump(used.metadata)
+        if not all(isinstance(name, str) for name in used.metadata):
+            raise InvalidRequest("Names in metadata are text.")
     for count in usage.counts_of(used):
         if type(count) is not int or not 0 <= count <= MAX_TOKENS:
             raise InvalidRequest(f"Token counts are whole numbers from 0 to {MAX_TOKENS}.")

@@ -437,3 +437,11 @@ def test_plans_that_make_no_sense_leave_no_trace(
     before = everything(billing)
     assert deeds.refused(deeds.limit, actor, "1", **said).code == "invalid_request"
     assert everything(billing) == before
+
+
+def test_names_of_metadata_are_text(billing: Billing, actor: Actor) -> None:
+    """JSON makes text of them, so that a number would be found in the books and not before."""
+    before = everything(billing)
+    refusal = deeds.refused(deeds.spend, actor, "1", metadata={5: "red"})
+    assert refusal.code == "invalid_request"
+    assert everything(billing) == before
