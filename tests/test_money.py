@@ -23,6 +23,7 @@ from billing_plugin.money import (
     exact_decimals,
     nanos_per_cent,
     split_cents,
+    split_nanos,
 )
 
 NANOS = st.integers(-MAX_NANOS, MAX_NANOS)
@@ -252,3 +253,31 @@ def test_counted_money_ends_at_64_bits() -> None:
     for nanos in (MAX_NANOS + 1, -MAX_NANOS - 1):
         with pytest.raises(InvalidRequest):
             counted(nanos, "USD")
+
+
+WEIGHTS = st.lists(st.integers(0, 10**18), min_size=1, max_size=12)
+
+
+@given(WEIGHTS, st.data())
+def test_split_nanos_add_up_and_take_no_more_than_there_is(
+    weights: list[int], data: st.DataObject
+) -> None:
+    total = data.draw(st.integers(0, sum(weights)))
+    parts = split_nanos(total, weights)
+    assert sum(parts) == (total if sum(weights) else 0)
+    assert all(0 <= part <= weight for part, weight in zip(parts, weights, strict=True))
+    for part, weight in zip(parts, weights, strict=True):
+        exact = Fraction(total * weight, sum(weights) or 1)
+        assert abs(part - exact) < 1
+
+
+@given(WEIGHTS)
+def test_split_nanos_of_the_whole_are_the_weights(weights: list[int]) -> None:
+    assert split_nanos(sum(weights), weights) == weights
+
+
+def test_split_nanos_give_what_is_left_to_the_largest_remainder() -> None:
+    assert split_nanos(10, [1, 1, 4]) == [2, 2, 6]
+    assert split_nanos(1, [5, 6, 5]) == [0, 1, 0]
+    assert split_nanos(2, [1, 1, 1]) == [1, 1, 0]
+    assert split_nanos(7, [0, 0]) == [0, 0]

@@ -20,11 +20,14 @@ from billing_plugin.periods import (
     END,
     MAX_WINDOW_S,
     NAMED_WINDOWS,
+    SLOTS,
     Period,
     aware,
     days,
+    days_between,
     parse_day,
     parse_time,
+    slot,
     start_of_day,
     window,
     window_of_seconds,
@@ -299,3 +302,34 @@ def test_malformed_times_are_refused(text: Any) -> None:
 def test_times_are_read_in_utc() -> None:
     assert parse_time("2026-03-01T01:30:00+01:00") == datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
     assert parse_time("2026-03-01T01:30:00Z").tzinfo is UTC
+
+
+@given(INSTANTS, st.integers(1, MAX_WINDOW_S))
+def test_slots_tile_time_and_their_number_makes_the_window(at: datetime, length_s: int) -> None:
+    found = slot(length_s, at)
+    assert at in found
+    assert slot(length_s, found.start) == found
+    assert slot(length_s, found.end - INSTANT) == found
+    assert slot(length_s, found.end).start == found.end
+    assert (found.end - found.start) * SLOTS == timedelta(seconds=length_s)
+    assert (found.start - BEGINNING) % (found.end - found.start) == timedelta()
+
+
+@pytest.mark.parametrize("length_s", [0, -1, 1.5, True, MAX_WINDOW_S + 1])
+def test_slots_refuse_other_lengths(length_s: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        slot(length_s, BEGINNING)
+
+
+@pytest.mark.parametrize("days_", [("2026-03-01", None), (None, "2026-03-01"),
+                                   ("2026-03-02", "2026-03-01"), ("1969-12-31", "2026-03-01"),
+                                   ("2026-03-01", "9999-01-01"), ("x", "2026-03-01")])  # fmt: skip
+def test_days_between_that_are_no_days_are_refused(days_: tuple[str | None, str | None]) -> None:
+    with pytest.raises(InvalidRequest):
+        days_between(*days_)
+
+
+def test_days_between_include_both_ends() -> None:
+    assert days_between(None, None) is None
+    found = days_between("2028-02-28", "2028-02-29")
+    assert found == Period(datetime(2028, 2, 28, tzinfo=UTC), datetime(2028, 3, 1, tzinfo=UTC))

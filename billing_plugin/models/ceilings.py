@@ -5,6 +5,7 @@ Every debit and every hold asks all of them, in the same transaction in which it
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from billing_plugin.money import Money
 from billing_plugin.periods import SLOTS, Period
 
 REACHED, WOULD_REFUSE = "reached", "would_refuse"
+_AHEAD = timedelta(minutes=10)  # twice what a use may lie ahead, as clocks differ
 COUNTER_COLUMNS = "limit_id, bucket, window_start, spent_nanos, held_nanos"
 COUNTER_UPSERT = (
     " ON CONFLICT (limit_id, bucket, window_start)"
@@ -94,7 +96,7 @@ class Ceilings:
         """The first hard limit that so much more at `at` would pass, or None. Zero always fits."""
         for cell in self.cells(dims) if nanos else ():
             rule = cell.rule
-            if rule.action == HARD and self._most(cell, at) + nanos > rule.ceiling(self.at):
+            if rule.action == HARD and self._fullest(cell, at).used + nanos > rule.ceiling(self.at):
                 return self._refusal(cell, nanos, at)
         return None
 
@@ -122,11 +124,7 @@ class Ceilings:
         rule = cell.rule
         if not rule.slides:
             return self.counter(cell, rule.period(at))
-        total = Counter()
-        for counter in self._slots(cell, self.first_slot(rule, at), rule.period(at).start):
-            total.spent_nanos += counter.spent_nanos
-            total.held_nanos += counter.held_nanos
-        return total
+        return _sum(self._slots(cell, self.first_slot(rule, at), rule.period(at).start))
 
     def first_slot(self, rule: Rule, at: datetime) -> datetime:
         """The start of the oldest slot of a sliding window that ends at the instant."""
@@ -158,16 +156,23 @@ class Ceilings:
         at = stored_time(self.at)
         execute_many(_NOTICE, [(*notice, at, at) for notice in self.notices])
 
-    def _most(self, cell: Cell, at: datetime) -> int:
-        """What is used in the window of the instant; of windows that slide, in the fullest one
-        that holds the instant and has begun."""
+    def _fullest(self, cell: Cell, at: datetime) -> Counter:
+        """The window of the instant; of windows that slide, the one that holds the instant and
+        has the most spent and held, early uses included."""
         rule = cell.rule
-        start = rule.period(at).start
         if not rule.slides:
-            return self.counter(cell, rule.period(at)).used
-        last = max(start, min(start + _reach(rule), rule.period(self.at).start))
-        used = [counter.used for counter in self._slots(cell, start - _reach(rule), last)]
-        return max(sum(used[end - SLOTS : end]) for end in range(SLOTS, len(used) + 1))
+            return self.counter(cell, rule.period(at))
+        start = rule.period(at).start
+        newest = periods.slot(rule.length_s, self.at + _AHEAD).start
+        last = max(start, min(start + _reach(rule), newest))
+        slots = self._slots(cell, start - _reach(rule), last)
+        most = total = sum(counter.used for counter in slots[:SLOTS])
+        end = SLOTS
+        for place in range(SLOTS, len(slots)):
+            total += slots[place].used - slots[place - SLOTS].used
+            if total > most:
+                most, end = total, place + 1
+        return _sum(slots[end - SLOTS : end])
 
     def _slots(self, cell: Cell, first: datetime, last: datetime) -> list[Counter]:
         rule, bucket = cell
@@ -183,9 +188,10 @@ class Ceilings:
 
     def _note(self, cell: Cell, nanos: int, at: datetime) -> None:
         rule = cell.rule
-        before, ceiling = self._most(cell, at), rule.ceiling(self.at)
-        reached = rule.action == SOFT and before < ceiling <= before + nanos
-        refused = rule.action == SHADOW and before + nanos > ceiling
+        before, ceiling = self._fullest(cell, at), rule.ceiling(self.at)
+        spent = before.spent_nanos
+        reached = rule.action == SOFT and spent < max(ceiling, 1) <= spent + nanos
+        refused = rule.action == SHADOW and before.used + nanos > ceiling
         if reached or refused:
             kind = REACHED if reached else WOULD_REFUSE
             start = stored_time(rule.period(at).start)
@@ -193,7 +199,7 @@ class Ceilings:
 
     def _refusal(self, cell: Cell, nanos: int, at: datetime) -> LimitExceeded:
         rule = cell.rule
-        used, requested = self.used(cell, at), Money(nanos, rule.currency)
+        used, requested = self._fullest(cell, at), Money(nanos, rule.currency)
         ceiling = Money(rule.ceiling(self.at), rule.currency)
         resets_at = self._frees_at(cell, nanos, at)
         return _refusal(rule, used, requested, ceiling=ceiling, resets_at=resets_at)
@@ -229,6 +235,14 @@ def _refusal(
             "resets_at": resets_at,
         },
     )
+
+
+def _sum(counters: Iterable[Counter]) -> Counter:
+    total = Counter()
+    for counter in counters:
+        total.spent_nanos += counter.spent_nanos
+        total.held_nanos += counter.held_nanos
+    return total
 
 
 def _reach(rule: Rule) -> timedelta:

@@ -56,7 +56,7 @@ _CREDITS = (
     " LEFT JOIN billing_credit_grant g ON g.account_id = a.id WHERE a.drawn_sequence = a.sequence"
     " GROUP BY a.id, a.posted_nanos HAVING COALESCE(SUM(g.remaining_nanos), 0) <"
     " a.posted_nanos OR (COALESCE(SUM(g.remaining_nanos), 0) > a.posted_nanos"
-    " AND a.posted_nanos > 0)"
+    " AND SUM(g.remaining_nanos) > 0)"
 )
 _ROLL_UPS = (
     "SELECT account_id, SUM(cost_nanos) AS total FROM"
@@ -115,7 +115,11 @@ def drifted_counters() -> list[str]:
 
 
 def broken_seal(account_id: str) -> BrokenSeal | None:
-    """The first entry of the account whose seal is wrong or missing; None when all are right."""
+    """The first entry of the account whose seal is wrong or missing; None when all are right.
+
+    Nothing is locked: what is entered while the entries are read is no break.
+    """
+    number, newest = _head(account_id)
     seal, sequence = "", 0
     for row in ledger.rows_of(account_id):
         sequence += 1
@@ -124,7 +128,9 @@ def broken_seal(account_id: str) -> BrokenSeal | None:
         if row[16] != ledger.seal_of(seal, row[:16]):
             return BrokenSeal(account_id, sequence, row[0], "its seal does not fit its content")
         seal = row[16]
-    return _last_seal(account_id, sequence, seal)
+        if sequence == number and seal != newest:
+            return BrokenSeal(account_id, sequence, row[0], "the account carries another seal")
+    return _broken_end(account_id, sequence, number)
 
 
 def heads(account_id: str | None = None) -> Iterator[tuple[str, int, str]]:
@@ -134,10 +140,17 @@ def heads(account_id: str | None = None) -> Iterator[tuple[str, int, str]]:
     yield from ((row[0], row[1], row[2]) for row in rows)
 
 
-def _last_seal(account_id: str, sequence: int, seal: str) -> BrokenSeal | None:
-    for _, number, newest in heads(account_id):
-        if (number, newest) != (sequence, seal):
-            return BrokenSeal(account_id, sequence, "", "entries at the end are missing")
+def _head(account_id: str) -> tuple[int, str]:
+    _, number, seal = next(heads(account_id), (account_id, 0, ""))
+    return number, seal
+
+
+def _broken_end(account_id: str, found: int, counted: int) -> BrokenSeal | None:
+    if found < counted:
+        return BrokenSeal(account_id, found, "", "entries at the end are missing")
+    if found > _head(account_id)[0]:
+        why = "there are more entries than the account counts"
+        return BrokenSeal(account_id, found, "", why)
     return None
 
 

@@ -312,6 +312,16 @@ def reversal_of(entry_id: str) -> LedgerEntry | None:
     return found
 
 
+def expired_of(entry: LedgerEntry) -> int:
+    """Nanos of a credit that have expired, as they were entered after it."""
+    row = fetch_one(
+        "SELECT SUM(-amount_nanos) FROM billing_ledger_entry WHERE account_id = ? AND sequence > ?"
+        " AND kind = 'expiry' AND reference_id = ?",
+        (entry.account_id, entry.sequence, entry.id),
+    )
+    return int(row[0] or 0) if row else 0
+
+
 def rows_of(account_id: str, *, after: int = 0, size: int = 1000) -> Iterator[Row]:
     """Every entry of the account in order, as it is stored, page by page."""
     while True:

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import peewee
@@ -24,10 +25,11 @@ from billing_plugin.models.base import (
     UTCDateTimeField,
     dump,
     execute,
+    load,
     stored_time,
 )
 from billing_plugin.models.usage import Dims
-from billing_plugin.money import Money
+from billing_plugin.money import MAX_NANOS, Money
 from billing_plugin.periods import Period
 
 PREFIX = "lim"
@@ -128,7 +130,7 @@ class Rule:
     def ceiling(self, at: datetime) -> int:
         """Nanos that may be spent in a window, as of the instant."""
         raised = self.raise_until is not None and at < self.raise_until
-        return self.amount_nanos + (self.raise_nanos if raised else 0)
+        return min(self.amount_nanos + (self.raise_nanos if raised else 0), MAX_NANOS)
 
     def bucket(self, dims: Dims) -> str | None:
         """The bucket in which a use counts; None where the limit is not about it.
@@ -170,12 +172,19 @@ class Cell(NamedTuple):
 
 
 def value_of(dims: Dims, name: str) -> str | None:
-    """What a use says about a dimension; numbers and flags of metadata as their JSON text."""
+    """What a use says about a dimension; numbers and flags of metadata as their JSON text.
+
+    A use that just happened and its record, read back, say the same.
+    """
     if not name.startswith(METADATA):
         found: str | None = getattr(dims, name)
         return found
     value = dims.metadata.get(name.removeprefix(METADATA))
-    return value if value is None or isinstance(value, str) else dump(value)
+    if value is None or isinstance(value, str):
+        return value
+    stored = load(dump(value))
+    text = dump(stored)
+    return str(load(text)) if isinstance(stored, (str, Decimal)) else text
 
 
 def rules(account_id: str, version: int) -> list[Rule]:
@@ -248,11 +257,13 @@ def put(account_id: str, amount: Money, plan: Plan, *, at: datetime) -> Spending
 def replan(limit: SpendingLimit, plan: Plan, at: datetime) -> None:
     """Makes a limit be about something else. Its windows are counted anew from what was used.
 
-    Raises InvalidRequest where the account has a limit of that plan already.
+    Raises InvalidRequest where the account has a limit of that plan in force.
     """
     other = find(limit.account_id, plan)
     if other is not None and other.id != limit.id:
-        raise InvalidRequest("There is a limit of this scope and window already.")
+        if other.active:
+            raise InvalidRequest("There is a limit of this scope and window already.")
+        change(other, at, identity=other.id)  # it was removed, and does not come back
     change(limit, at, identity=identity(plan), **plan.columns)
     _forget(limit)
 

@@ -31,8 +31,10 @@ def reverse_entry(actor: Actor, account_id: str, entry_id: str, *, reason: str =
     """Undoes a charge, a credit or an adjustment by an entry of the opposite amount.
 
     Each entry is reversed once: again answers with the first reversal. A credit that is partly
-    spent is taken from what else the account has. Raises NotFound; Conflict (`not_reversible`)
-    for other kinds and refunded charges; InsufficientFunds where a credit was spent.
+    spent is taken from what else the account has; what has expired of it is not taken again.
+
+    Raises NotFound; Conflict (`not_reversible`) for other kinds and refunded charges;
+    InsufficientFunds where a credit was spent.
     """
     metadata = {"reason": checked_reason(reason)} if reason else {}
     with write_transaction():
@@ -42,7 +44,7 @@ def reverse_entry(actor: Actor, account_id: str, entry_id: str, *, reason: str =
         if done is not None:
             return done
         records = _charged(entry)
-        nanos = sum(records.values()) if entry.kind == "usage" else -entry.amount_nanos
+        nanos = sum(records.values()) if entry.kind == "usage" else _credited(entry)
         if entry.kind not in REVERSIBLE or nanos == 0:
             raise Conflict("This entry cannot be reversed.", code=_NOT)
         movement = Movement(
@@ -119,6 +121,11 @@ def _give_back(till: Till, movement: Movement, records: dict[UsageRecord, int]) 
         correct(till, list(records), [-part for part in parts], entry_id=given_id)
     till.close()
     return given_id
+
+
+def _credited(entry: LedgerEntry) -> int:
+    """What undoes a credit or an adjustment: what has expired of it is gone already."""
+    return ledger.expired_of(entry) - entry.amount_nanos
 
 
 def _charged(entry: LedgerEntry) -> dict[UsageRecord, int]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing_plugin.context import Actor, now, write_transaction
+from billing_plugin.context import Actor, write_transaction
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.models import audit, credits, ledger
 from billing_plugin.models.credits import PROMOTION, SUPPORT, CreditGrant, Terms
-from billing_plugin.models.ledger import LedgerEntry, Movement
+from billing_plugin.models.ledger import Book, LedgerEntry, Movement
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.ledger import checked_reason, enter_credit
@@ -57,19 +57,15 @@ def grant_credit(
         raise InvalidRequest("Credit has an amount and the kind promotion or support.")
     if priority is not None and not 0 <= priority <= MAX_PRIORITY:
         raise InvalidRequest(f"A priority is 0 to {MAX_PRIORITY}.")
-    if expires_at is not None and aware(expires_at) <= now():
-        raise InvalidRequest("expires_at lies in the past.")
-    metadata = {"reason": checked_reason(reason)} if reason else {}
-    content = [str(amount), kind, str(expires_at), priority, reason]
-    movement = Movement(kind, amount.nanos, metadata=metadata)
     terms = Terms(kind, priority, aware(expires_at) if expires_at else None)
+    metadata = {"reason": checked_reason(reason)} if reason else {}
+    content = [str(amount), kind, str(terms.expires_at), priority, reason]
+    movement = Movement(kind, amount.nanos, metadata=metadata)
     with write_transaction():
         book = open_book(actor, account_id)
         book.require_currency(amount)
         said = Once("grant", idempotency_key, content)
-        entry_id, _ = once(
-            account_id, said, lambda: enter_credit(book, movement, terms), at=book.at
-        )  # fmt: skip
+        entry_id, _ = once(account_id, said, lambda: _given(book, movement, terms), at=book.at)
         return ledger.get(account_id, entry_id)
 
 
@@ -110,3 +106,9 @@ def set_postpaid_limit(actor: Actor, account_id: str, amount: Money) -> Credits:
             before={"amount": before.text}, after={"amount": amount.text},
         )  # fmt: skip
     return list_credits(actor, account_id)
+
+
+def _given(book: Book, movement: Movement, terms: Terms) -> str:
+    if terms.expires_at is not None and terms.expires_at <= book.at:
+        raise InvalidRequest("expires_at lies in the past.")
+    return enter_credit(book, movement, terms)

@@ -77,9 +77,9 @@ def capture(actor: Actor, found: Hold, used: Usage, *, rated: Rated) -> UsageRec
     record = record_of(line, record_id, account_id=found.account_id, at=found.created_at)
     moved = moves.carry_out(
         Move(
-            found.account_id, found.currency, scope.version, rated.cost.nanos, -found.amount_nanos,
-            scope.counts, BEGINNING, END, None, record_id, _entry(found.account_id, line),
-            usage.head_of(record), found.created_at, found.id,
+            found.account_id, rated.cost.currency, scope.version, rated.cost.nanos,
+            -found.amount_nanos, scope.counts, BEGINNING, END, None, record_id,
+            _entry(found.account_id, line), usage.head_of(record), found.created_at, found.id,
         )
     )  # fmt: skip
     if moved is None:

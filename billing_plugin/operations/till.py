@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing_plugin.context import BY_ITSELF, Actor, Signature
+from billing_plugin.context import Actor, Signature
 from billing_plugin.errors import BillingError
 from billing_plugin.models import credits, holds, ledger, limits
 from billing_plugin.models.ceilings import Ceilings
@@ -79,25 +79,26 @@ class Till:
 
 def open_book(by: Actor | Signature, account_id: str) -> Book:
     """The account's book, locked, looked after, its entries signed by the actor."""
-    book = ledger.open_book(account_id)
-    if book.at >= book.due_at:
-        look_after(book)
-    book.signature = by if isinstance(by, Signature) else by.signature
-    return book
+    return open_till(by, account_id).book
 
 
 def open_till(by: Actor | Signature, account_id: str) -> Till:
-    """The account's till. Needs a write transaction. Raises NotFound."""
-    book = open_book(by, account_id)
+    """The account's till, looked after. Needs a write transaction. Raises NotFound."""
+    book = ledger.open_book(account_id)
     rules = limits.rules(account_id, book.limits_version)
-    return Till(book, Ceilings(account_id, rules, book.at))
+    till = Till(book, Ceilings(account_id, rules, book.at))
+    if book.at >= book.due_at:
+        look_after(till)
+    book.signature = by if isinstance(by, Signature) else by.signature
+    return till
 
 
-def look_after(book: Book) -> None:
-    """Does what time alone demands: expires credit, ends a billing cycle."""
-    book.signature = BY_ITSELF
+def look_after(till: Till) -> None:
+    """Does what time alone demands: expires holds and then credit, ends a billing cycle."""
+    book = till.book
+    till.expire_holds()  # first: what they reserved must not outlive the credit it came from
     credits.settle(book)
     credits.expire(book)
     credits.end_cycle(book)
     credits.plan(book)
-    book.close()
+    till.close()

@@ -146,6 +146,8 @@ def check_usage(used: Usage, at: datetime) -> None:
     _check_names(used.model, used.provider)
     if used.metadata:
         dump(used.metadata)
+        if not all(isinstance(name, str) for name in used.metadata):
+            raise InvalidRequest("Names in metadata are text.")
     counts = usage.counts_of(used)
     if not _INTEGER.issuperset(map(type, counts)) or min(counts) < 0 or max(counts) > MAX_TOKENS:
         raise InvalidRequest(f"Token counts are whole numbers from 0 to {MAX_TOKENS}.")

@@ -9,7 +9,7 @@ from typing import Any
 import peewee
 import pytest
 
-from billing_plugin import Actor, Billing
+from billing_plugin import Actor, Billing, context, operations
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.models.base import (
     JSONField,
@@ -18,12 +18,12 @@ from billing_plugin.models.base import (
     execute_many,
     fetch_all,
     fetch_one,
+    insert_many,
     places,
     read_time,
     stored_time,
 )
 from billing_plugin.models.keys import ApiKey
-from billing_plugin.models.usage import UsageRecord
 from billing_plugin.periods import BEGINNING
 
 TIMES = [
@@ -114,5 +114,26 @@ def test_errors_of_the_driver_are_peewees(billing: Billing) -> None:
 
 
 def test_models_read_what_constant_sql_wrote(billing: Billing, actor: Actor) -> None:
+    """And the other way round: a key made by a model is found by constant SQL."""
+    made = operations.create_key(billing.operator(), str(actor.account_id)).key
+    sql = "UPDATE billing_api_key SET expires_at = ? WHERE id = ? AND created_at = ?"
     with billing.instance.active():
-        assert list(UsageRecord.select()) == []
+        assert execute(sql, (TIMES[1], made.id, made.created_at)).rowcount == 1
+        assert ApiKey.get_by_id(made.id).expires_at == TIMES[1]
+
+
+@pytest.mark.parametrize("number", [0, 1, 19, 20, 45])
+def test_few_rows_and_many_are_inserted_alike(billing: Billing, number: int) -> None:
+    """Many rows take another way into PostgreSQL than few: both bring the same values."""
+    rows = [(bytes([slot, 0, 92, 10]), b"\\x00\t", "é\t\\n\n", slot) for slot in range(number)]
+    columns = "digest, content, result_id, day_number"
+    with billing.instance.active(), context.write_transaction():
+        insert_many("billing_idempotency_key", columns, iter(rows), number=number)
+        found = fetch_all(f"SELECT {columns} FROM billing_idempotency_key ORDER BY day_number")
+    assert [(bytes(row[0]), bytes(row[1]), *row[2:]) for row in found] == rows
+
+
+def test_errors_of_many_rows_are_peewees_too(billing: Billing) -> None:
+    rows = [("s", 1, stored_time(TIMES[1]))] * 30
+    with billing.instance.active(), pytest.raises(peewee.IntegrityError):
+        insert_many("billing_schedule_slot", "schedule, slot, taken_at", rows, number=30)

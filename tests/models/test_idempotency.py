@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import peewee
 import pytest
 
 from billing_plugin import Billing
+from billing_plugin.context import write_transaction
 from billing_plugin.errors import IdempotencyConflict, InvalidRequest
 from billing_plugin.models import idempotency
 from billing_plugin.models.idempotency import Intent, intent, remember, replays
@@ -53,7 +56,7 @@ def test_accounts_and_operations_have_keys_of_their_own() -> None:
         meant("o\u00a0k".replace("\u00a0", "-"), account="a").digest,
     }
     assert len(digests) == 5
-    assert all(len(digest) == 32 for digest in digests)
+    assert all(len(digest) == 16 for digest in digests)
 
 
 def test_the_order_of_content_does_not_matter() -> None:
@@ -73,3 +76,30 @@ def test_a_key_is_remembered_once(billing: Billing) -> None:
         remember([(meant("k"), "first")], START)
         with pytest.raises(peewee.IntegrityError):
             remember([(meant("k"), "second")], START)
+
+
+def test_keys_are_kept_for_their_days_and_then_pruned_in_steps(billing: Billing) -> None:
+    def left(day: int) -> int:
+        with billing.instance.active():
+            return len(replays([meant(f"{day} {number}") for number in range(5)]))
+
+    with billing.instance.active():
+        for day in (0, 1, 2):
+            at = START + timedelta(days=day)
+            remember([(meant(f"{day} {number}"), "r") for number in range(5)], at)
+        end = START + timedelta(days=idempotency.KEPT_DAYS)
+        assert idempotency.prune(end) == 0
+        assert idempotency.prune(end + timedelta(days=2), size=3) == 3
+        assert idempotency.prune(end + timedelta(days=2)) == 7
+        assert idempotency.prune(end + timedelta(days=2)) == 0
+    assert [left(day) for day in (0, 1, 2)] == [0, 0, 5]
+
+
+def test_many_keys_are_remembered_as_few_are(billing: Billing) -> None:
+    """Many take another way into PostgreSQL."""
+    with billing.instance.active(), write_transaction():
+        for number in (1, 60):
+            done = [(meant(f"{number} {n}"), f"r{n}") for n in range(number)]
+            remember(done, START)
+            assert len(replays(one for one, _ in done)) == number
+        remember([], START)

@@ -7,7 +7,11 @@ import pytest
 from billing_plugin import Actor, Billing, context, errors, operations
 from billing_plugin.operations.catalogue import CATALOGUE, OPERATOR_SCOPES, account_scopes
 
-MOVES_MONEY = {"adjust", "import_usage", "record_usage", "record_usage_batch", "top_up"}
+MOVES_MONEY = {
+    *("adjust", "grant_credit", "refund_charge", "rerate_usage", "reverse_entry", "top_up"),
+    *("charge", "import_usage", "record_usage", "record_usage_batch"),
+    *("capture", "extend", "hold", "release"),
+}
 
 
 def test_every_listed_operation_is_public_and_says_what_it_does() -> None:

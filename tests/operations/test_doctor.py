@@ -75,7 +75,7 @@ def test_an_account_below_its_floor_is_named(billing: Billing, busy: Actor) -> N
         "DELETE FROM billing_ledger_entry WHERE sequence = 3",
         "UPDATE billing_ledger_entry SET currency = 'EUR' WHERE sequence = 3",
         "UPDATE billing_ledger_entry SET sequence = 99 WHERE sequence = 5",
-        "UPDATE billing_ledger_entry SET reference_id = 'use_x' WHERE sequence = 4",
+        "UPDATE billing_ledger_entry SET kind = 'rerating', id = 'led_x' WHERE sequence = 4",
         "UPDATE billing_usage_record SET cost_nanos = cost_nanos + 1",
         "UPDATE billing_usage_record SET currency = 'EUR'",
         "DELETE FROM billing_usage_record",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from billing_plugin import Actor, Billing, Money, errors, operations
-from billing_plugin.models.usage import UsageRecord
+from billing_plugin.models import usage
 from billing_plugin.operations import ImportSummary
 from tests.books import complaints, counts, everything
 from tests.factories import account_with, billing_on
@@ -44,7 +44,8 @@ def test_rows_are_charged_at_their_own_time(small: Billing) -> None:
     assert (done.read, done.recorded, done.replayed) == (10, 10, 0)
     assert (done.charged.nanos, done.refusal, done.line) == (sum(COSTS), None, None)
     with small.instance.active():
-        stored = list(UsageRecord.select().order_by(UsageRecord.effective_at))
+        stored = usage.page(str(actor.account_id))
+    stored.sort(key=lambda record: record.effective_at)
     assert stored[0].effective_at == datetime(2023, 11, 16, 18, 15, 0, 123456, tzinfo=UTC)
     assert [record.cost_nanos for record in stored] == COSTS
     assert stored[9].quantities == {"input_tokens": 10_000, "output_tokens": 10}
