@@ -11,6 +11,8 @@ from billing_plugin.operations.catalogue import operation
 
 PRUNING = "idempotency keys"  # the name of its schedule
 
+__all__ = ["BrokenSeal", "Verification", "check_ledger", "prune_idempotency_keys", "verify_ledger"]
+
 
 @dataclass(frozen=True, slots=True)
 class Verification:
