@@ -88,16 +88,23 @@ def open_book(by: Actor | Signature, account_id: str) -> Book:
 
 def open_till(by: Actor | Signature, account_id: str) -> Till:
     """The account's till. Needs a write transaction. Raises NotFound."""
-    book = open_book(by, account_id)
-    rules = limits.rules(account_id, book.limits_version)
-    return Till(book, Ceilings(account_id, rules, book.at))
+    return _till(open_book(by, account_id))
 
 
 def look_after(book: Book) -> None:
-    """Does what time alone demands: expires credit, ends a billing cycle."""
+    """Does what time alone demands: ends overdue holds, which would keep expired credit alive,
+    expires credit, ends a billing cycle."""
     book.signature = BY_ITSELF
+    till = _till(book)
+    if till.expire_holds():
+        till.ceilings.store()
     credits.settle(book)
     credits.expire(book)
     credits.end_cycle(book)
     credits.plan(book)
     book.close()
+
+
+def _till(book: Book) -> Till:
+    rules = limits.rules(book.account_id, book.limits_version)
+    return Till(book, Ceilings(book.account_id, rules, book.at))
