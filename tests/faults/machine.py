@@ -32,11 +32,12 @@ from hypothesis.stateful import (
 )
 
 from billing_plugin import Billing, Money, errors, operations
+from billing_plugin.context import is_sqlite
 from billing_plugin.operations import Submission, Usage
+from tests.factories import SECRET_KEY
 from tests.faults import places
 from tests.faults.reference import Account, Entry, Raise, Refused, Wish
-from tests.faults.reference_limits import Dims, Limit, bucket_of, buckets, state
-from tests.factories import SECRET_KEY
+from tests.faults.reference_limits import Dims, Limit, buckets, state
 
 STARTS = (
     datetime(2026, 3, 9, 14, 32, tzinfo=UTC),
@@ -120,7 +121,7 @@ class Machine(RuleBasedStateMachine):
             for number, limit_id in enumerate(self.limit_ids):
                 if self.model.limits[number].active:
                     self.same_notices(number, limit_id)
-            assert operations.verify_ledger(self.operator).broken == []
+            same("seals", operations.verify_ledger(self.operator).broken, [])
 
     # -- charging
 
@@ -138,9 +139,7 @@ class Machine(RuleBasedStateMachine):
 
         def real() -> str:
             used = usage_of(meant.dims, meant.nanos, meant.at)
-            done = operations.record_usage(
-                actor, self.account_id, used, idempotency_key=meant.key
-            )
+            done = operations.record_usage(actor, self.account_id, used, idempotency_key=meant.key)
             return "replayed" if done.replayed else "ok"
 
         self.agree("charge", real, lambda: self.model.charge(meant))
@@ -148,9 +147,7 @@ class Machine(RuleBasedStateMachine):
     @rule(wishes=st.lists(WISHES, min_size=2, max_size=5))
     def batch(self, wishes: list[Any]) -> None:
         first = wishes[0][0]
-        meant = [
-            self.a_wish((with_caller(dims, first), *rest)) for dims, *rest in wishes
-        ]
+        meant = [self.a_wish((with_caller(dims, first), *rest)) for dims, *rest in wishes]
 
         def real() -> list[str]:
             said = [Submission(usage_of(w.dims, w.nanos, w.at), w.key) for w in meant]
@@ -210,9 +207,7 @@ class Machine(RuleBasedStateMachine):
             )  # fmt: skip
             return "replayed" if done.replayed else "ok"
 
-        self.agree(
-            "capture", real, lambda: self.model.capture(number, dims, nanos, policy)
-        )
+        self.agree("capture", real, lambda: self.model.capture(number, dims, nanos, policy))
 
     @precondition(lambda self: self.hold_ids)
     @rule(which=INDEX)
@@ -454,7 +449,7 @@ class Machine(RuleBasedStateMachine):
     def the_books_agree(self) -> None:
         if not hasattr(self, "stack"):
             return
-        assert operations.check_ledger(self.operator) == []
+        same("doctor", operations.check_ledger(self.operator), [])
         with self.only_looking():
             self.same_balance()
             self.same_credits()
@@ -466,7 +461,7 @@ class Machine(RuleBasedStateMachine):
         instance = self.billing.instance
         database: Any = instance.database
         with instance.active():
-            kind = ("IMMEDIATE",) if self.billing.instance.database.__class__.__name__.startswith("_Sqlite") else ()
+            kind = ("IMMEDIATE",) if is_sqlite() else ()
             with database.atomic(*kind) as transaction:
                 yield
                 transaction.rollback()
@@ -474,20 +469,24 @@ class Machine(RuleBasedStateMachine):
     def same_balance(self) -> None:
         found = operations.check_balance(self.operator, self.account_id)
         model = self.model
-        assert (found.posted.nanos, found.held.nanos) == (model.posted, model.held)
-        assert found.available.nanos == model.available
-        assert found.postpaid.nanos == model.postpaid
-        assert found.spendable.nanos == max(model.available + model.postpaid, 0)
+        same("posted and held", (found.posted.nanos, found.held.nanos), (model.posted, model.held))
+        same("available", found.available.nanos, model.available)
+        same("postpaid", found.postpaid.nanos, model.postpaid)
+        same("spendable", found.spendable.nanos, max(model.available + model.postpaid, 0))
 
     def same_credits(self) -> None:
         found = operations.list_credits(self.operator, self.account_id)
-        assert [(one.kind, one.remaining_nanos) for one in found.grants] == self.model.credits()
-        assert found.owed.nanos == self.model.owed
+        same(
+            "credits",
+            [(one.kind, one.remaining_nanos) for one in found.grants],
+            self.model.credits(),
+        )
+        same("owed", found.owed.nanos, self.model.owed)
 
     def same_limits(self) -> None:
         states = operations.list_limits(self.operator, self.account_id)
         found = {self.limit_ids.index(one.limit.id): one for one in states}
-        assert set(found) == {n for n, one in enumerate(self.model.limits) if one.active}
+        same("limits", set(found), {n for n, one in enumerate(self.model.limits) if one.active})
         for number, shown in found.items():
             self.same_state(self.model.limits[number], shown)
 
@@ -496,22 +495,22 @@ class Machine(RuleBasedStateMachine):
         counted = {one: state(limit, one, marks, now) for one in buckets(limit, marks)}
         counted = {one: pair for one, pair in counted.items() if any(pair)}
         most = max((sum(pair) for pair in counted.values()), default=0)
-        assert shown.ceiling.nanos == limit.ceiling(now)
-        assert shown.spent.nanos == sum(spent for spent, _ in counted.values())
-        assert shown.held.nanos == sum(held for _, held in counted.values())
-        assert shown.overspent.nanos == max(most - limit.ceiling(now), 0)
+        same("ceiling", shown.ceiling.nanos, limit.ceiling(now))
+        same("spent", shown.spent.nanos, sum(spent for spent, _ in counted.values()))
+        same("held", shown.held.nanos, sum(held for _, held in counted.values()))
+        same("overspent", shown.overspent.nanos, max(most - limit.ceiling(now), 0))
         if not limit.partitions:
-            assert shown.remaining.nanos == max(limit.ceiling(now) - most, 0)
+            same("remaining", shown.remaining.nanos, max(limit.ceiling(now) - most, 0))
             return
         told = {tuple(one.values): (one.spent.nanos, one.held.nanos) for one in shown.buckets}
-        assert {one: pair for one, pair in told.items() if any(pair)} == counted
+        same("buckets", {one: pair for one, pair in told.items() if any(pair)}, counted)
 
     def same_notices(self, number: int, limit_id: str) -> None:
         found: Counter[str] = Counter()
         for notice in operations.list_limit_notices(self.operator, self.account_id, limit_id):
             found[notice["kind"]] += notice["times"]
         expected = {kind: n for (limit, kind), n in self.model.notices.items() if limit == number}
-        assert found == expected
+        same("notices", found, expected)
 
     # -- between the two
 
@@ -519,7 +518,7 @@ class Machine(RuleBasedStateMachine):
         """Both say the same."""
         self.steps[name] += 1
         expected, found = self.model_says(model), self.product_says(real)
-        assert found == expected
+        same(name, found, expected)
         if isinstance(expected, tuple):
             self.steps[f"{name}: {expected[1]}"] += 1
 
@@ -562,6 +561,11 @@ class Machine(RuleBasedStateMachine):
 
     def after(self, seconds: int) -> datetime:
         return self.model.now + timedelta(seconds=seconds)
+
+
+def same(what: str, found: Any, expected: Any) -> None:
+    if found != expected:
+        raise AssertionError(f"{what}: the product says {found}, the reference {expected}")
 
 
 def usage_of(dims: Dims, nanos: int, at: datetime | None) -> Usage:

@@ -260,6 +260,7 @@ class Account:
         priority = PRIORITIES[kind] if priority is None else priority
         left = max(entry.nanos - debt, 0)
         self.grants.append(Grant(number, kind, left, priority, terms.get("expires")))
+        self._expire_credit()  # what holds needed of it until now, the new credit covers
         return number
 
     def adjust(self, nanos: int, kind: str) -> int:

@@ -57,7 +57,9 @@ class Limit:
 
     @property
     def plan(self) -> tuple[Any, ...]:
-        filters = tuple((name, tuple(sorted(set(self.filters[name])))) for name in sorted(self.filters))
+        filters = tuple(
+            (name, tuple(sorted(set(self.filters[name])))) for name in sorted(self.filters)
+        )
         parts = tuple(sorted(set(self.partitions)))
         return (self.window, self.zone, self.technique, self.action, filters, parts)
 
@@ -98,7 +100,9 @@ def slot(limit: Limit, at: datetime) -> int:
 
 
 def counted(limit: Limit, bucket: Any, marks: Marks) -> Iterable[tuple[datetime, int, int]]:
-    return ((at, spent, held) for dims, at, spent, held in marks if bucket_of(limit, dims) == bucket)
+    return (
+        (at, spent, held) for dims, at, spent, held in marks if bucket_of(limit, dims) == bucket
+    )
 
 
 def state(limit: Limit, bucket: Any, marks: Marks, now: datetime) -> tuple[int, int]:
