@@ -3,7 +3,7 @@
     python -m tests.faults.swarm --processes 16 --transactions 20000 --seed 1 --database URL|sqlite
 
 The processes charge (alone and in batches), hold, capture, release, extend, let holds run out and
-edit limits, all at once. An observer looks at committed states meanwhile. Afterwards the judge
+edit limits, all at once; with `--threads`, callers within a process meet as well. An observer looks at committed states meanwhile. Afterwards the judge
 (tests/faults/checker.py) replays the books, and what still fits is charged to the last nano: the
 sum of what was accepted is then exactly what fits. `--overdraft` captures by that policy too;
 `--naive balance` and `--naive limits` read, check and write instead, and must be caught.
@@ -26,13 +26,12 @@ from itertools import product
 from typing import Any
 
 from billing_plugin import Billing, Money, errors, operations
-from tests import crowd
 from tests.factories import billing_on
 from tests.faults import places
 from tests.faults.checker import Books, Ceiling, Checker
-from tests.faults.swarming import Task, Told, Whose, observe, swarm, use_of
+from tests.faults.swarming import Signs, Task, Told, Whose, observe, swarm, use_of
 
-EACH = 425  # nanos that a transaction wants on the average
+EACH = 280  # nanos that a transaction wants on the average
 SLIDES_S = 4
 LAYERS = {
     "total": Ceiling("total"),
@@ -52,6 +51,7 @@ class Plan:
     seed: int = 1
     overdraft: bool = False
     naive: str = ""
+    threads: int = 1
 
 
 @dataclass
@@ -76,17 +76,17 @@ def _run(billing: Billing, url: str, plan: Plan) -> Result:
     operator = billing.operator()
     account_id = operations.create_account(operator, "Swarm").id
     much = demand * 20
-    balance = much if plan.naive == "limits" else demand // 2
+    balance = much if plan.naive == "limits" else demand * 45 // 100
     operations.adjust(operator, account_id, Money(balance))
-    scale = 40 if plan.naive == "balance" else 1
-    limits = _set_limits(billing, account_id, demand * scale)
+    limits = _set_limits(billing, account_id, demand, naive=plan.naive)
     edited = {
-        limits["total"]: (demand // 4, demand * 6 // 10),
+        limits["total"]: (demand * 3 // 10, demand * 6 // 10),
         limits["key"]: (demand // 8, demand // 4),
     }
+    each = -(-plan.transactions // (plan.processes * plan.threads))
     task = Task(
-        url, account_id, -(-plan.transactions // plan.processes), plan.seed, edited,
-        overdraft=plan.overdraft, naive=bool(plan.naive),
+        url, account_id, each, plan.seed, edited,
+        overdraft=plan.overdraft, naive=bool(plan.naive), threads=plan.threads,
     )  # fmt: skip
     told, seen, took_s = _swarm(task, plan.processes, _most(billing, account_id, edited))
     if not plan.naive:
@@ -109,12 +109,17 @@ def _run(billing: Billing, url: str, plan: Plan) -> Result:
     return Result(wrong, facts)
 
 
-def _set_limits(billing: Billing, account_id: str, demand: int) -> dict[str, str]:
-    """The limits, each of which refuses something; by their names in LAYERS."""
+def _set_limits(
+    billing: Billing, account_id: str, demand: int, *, naive: str = ""
+) -> dict[str, str]:
+    """The limits, each of which refuses something; by their names in LAYERS. Against the naive
+    way only one stands in the way, if any."""
     amounts = {
         "total": demand // 4, "key": demand // 5, "model": demand * 26 // 100,
         "team": demand * 27 // 100, "agent": max(demand // 120, 4_000),
     }  # fmt: skip
+    open_wide = {"balance": set(LAYERS), "limits": set(LAYERS) - {"total"}}.get(naive, set())
+    amounts |= {name: demand * 20 for name in open_wide}
     found = {}
     for name, layer in LAYERS.items():
         by = {"team": "metadata.team"}.get(layer.by, layer.by)
@@ -146,15 +151,13 @@ def _swarm(
         spawn.Manager() as manager,
         ProcessPoolExecutor(processes + 1, mp_context=spawn) as pool,
     ):
-        ready = list(pool.map(crowd.settle, range(processes + 1)))
-        assert len(set(ready)) == processes + 1
-        stop = manager.Event()
-        seeing = pool.submit(observe, task, ceilings, stop)
-        began = time.monotonic()
-        parts = list(pool.map(partial(swarm, task=task), range(processes)))
-        took_s = time.monotonic() - began
-        stop.set()
-        return [one for part in parts for one in part], seeing.result(60), took_s
+        signs = Signs(manager.Barrier(processes + 1), manager.Event())
+        seeing = pool.submit(observe, task, ceilings, signs)
+        parts = list(pool.map(partial(swarm, task=task, signs=signs), range(processes)))
+        signs.stop.set()
+        told = [one for part in parts for one in part]
+        took_s = max(one.after for one in told) - min(one.before for one in told)
+        return told, seeing.result(60), took_s
 
 
 def _fill(billing: Billing, account_id: str, books: Books) -> list[str]:
@@ -202,6 +205,7 @@ def main() -> int:
     parser.add_argument("--transactions", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", default="sqlite", help="sqlite, postgresql, or a URL")
+    parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument("--overdraft", action="store_true")
     parser.add_argument("--naive", choices=("balance", "limits"), default="")
     said = vars(parser.parse_args())

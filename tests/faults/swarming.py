@@ -9,6 +9,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -59,6 +60,14 @@ class Task:
     edited: dict[str, tuple[int, int]]  # limit -> the lowest and highest amount it is given
     overdraft: bool = False
     naive: bool = False
+    threads: int = 1
+
+
+class Signs(NamedTuple):
+    """When to begin, all at once, and when to stop looking."""
+
+    begin: Any
+    stop: Any
 
 
 class Bee:
@@ -232,10 +241,14 @@ class Bee:
         return self.chance.choice([1, self.chance.randint(1, MOST), self.chance.randint(1, MOST)])
 
 
-def swarm(number: int, task: Task) -> list[Told]:
-    """One process from beginning to end."""
+def swarm(number: int, task: Task, signs: Signs) -> list[Told]:
+    """One process from beginning to end; its threads may be written together."""
     with everything_allowed(task.url) as actor:
-        return Bee(number, task, actor).work()
+        numbers = range(number * task.threads, (number + 1) * task.threads)
+        bees = [Bee(one, task, actor) for one in numbers]
+        signs.begin.wait(120)
+        with ThreadPoolExecutor(task.threads) as pool:
+            return [told for part in pool.map(Bee.work, bees) for told in part]
 
 
 def use_of(whose: Whose, nanos: int) -> Usage:
@@ -265,11 +278,12 @@ _COUNTERS = (
 )
 
 
-def observe(task: Task, ceilings: dict[str, int], stop: Any) -> tuple[int, list[str]]:
+def observe(task: Task, ceilings: dict[str, int], signs: Signs) -> tuple[int, list[str]]:
     """Looks at committed states until told to stop: how many, and what was wrong with them."""
     looks, wrong = 0, set()
     ask, close = reader(task.url)
-    while not stop.is_set():
+    signs.begin.wait(120)
+    while not signs.stop.is_set():
         found = ask([_ACCOUNT, _ENTRIES, _HOLDS, _COUNTERS], task.account_id)
         wrong |= set(complaints_of(found, ceilings, task))
         looks += 1
