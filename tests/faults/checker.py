@@ -35,9 +35,7 @@ _ENTRIES = (
     "SELECT sequence, kind, amount_nanos, recorded_at FROM billing_ledger_entry"
     " WHERE account_id = ? ORDER BY sequence"
 )
-_CHANGES = (
-    "SELECT action, subject_id, before, after, at FROM billing_audit WHERE account_id = ? ORDER BY id"
-)
+_CHANGES = "SELECT action, subject_id, before, after, at FROM billing_audit WHERE account_id = ? ORDER BY id"
 
 
 @dataclass(frozen=True)
@@ -193,7 +191,7 @@ class Checker:
         naive = {row[0]: row[3] for row in self.holds if row[1] == 0 and row[3]}
         for record_id, hold_id, key, agent, model, told, nanos, effective, at in self.records:
             whose = Whose(key, agent, model, json.loads(told)["team"])
-            if hold_id is None or hold_id in naive and self.policies.get(hold_id) is None:
+            if hold_id is None or (hold_id in naive and self.policies.get(hold_id) is None):
                 yield moment(at), f"1 {record_id}", self._charge, (whose, nanos, moment(effective))
         yield from self._stored_holds()
         for action, target, _, after, at in self.changes:

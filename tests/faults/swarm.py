@@ -119,7 +119,7 @@ def _set_limits(
         "team": demand * 27 // 100, "agent": max(demand // 120, 4_000),
     }  # fmt: skip
     open_wide = {"balance": set(LAYERS), "limits": set(LAYERS) - {"total"}}.get(naive, set())
-    amounts |= {name: demand * 20 for name in open_wide}
+    amounts |= dict.fromkeys(open_wide, demand * 20)
     found = {}
     for name, layer in LAYERS.items():
         by = {"team": "metadata.team"}.get(layer.by, layer.by)
@@ -146,10 +146,11 @@ def _swarm(
     task: Task, processes: int, ceilings: dict[str, int]
 ) -> tuple[list[Told], tuple[int, list[str]], float]:
     """What every process told, what the observer saw, and how long it took."""
-    spawn = multiprocessing.get_context("spawn")
+    fresh = multiprocessing.get_context("forkserver")  # fresh processes that import once
+    fresh.set_forkserver_preload(["tests.faults.swarming"])
     with (
-        spawn.Manager() as manager,
-        ProcessPoolExecutor(processes + 1, mp_context=spawn) as pool,
+        fresh.Manager() as manager,
+        ProcessPoolExecutor(processes + 1, mp_context=fresh) as pool,
     ):
         signs = Signs(manager.Barrier(processes + 1), manager.Event())
         seeing = pool.submit(observe, task, ceilings, signs)

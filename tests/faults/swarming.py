@@ -263,7 +263,9 @@ def facts_of(error: errors.BillingError | None) -> tuple[str, str]:
 
 # -- the observer
 
-_ACCOUNT = "SELECT posted_nanos, held_nanos, floor_nanos, sequence FROM billing_account WHERE id = ?"
+_ACCOUNT = (
+    "SELECT posted_nanos, held_nanos, floor_nanos, sequence FROM billing_account WHERE id = ?"
+)
 _ENTRIES = (
     "SELECT COALESCE(SUM(amount_nanos), 0), COUNT(*) FROM billing_ledger_entry WHERE account_id = ?"
 )
@@ -328,8 +330,6 @@ def reader(url: str) -> tuple[Callable[..., list[list[Any]]], Callable[[], None]
 
     def ask_server(questions: list[str], *values: Any) -> list[list[Any]]:
         with server.transaction():
-            return [
-                server.execute(one.replace("?", "%s"), values).fetchall() for one in questions
-            ]
+            return [server.execute(one.replace("?", "%s"), values).fetchall() for one in questions]
 
     return ask_server, server.close
