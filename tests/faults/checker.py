@@ -35,7 +35,10 @@ _ENTRIES = (
     "SELECT sequence, kind, amount_nanos, recorded_at FROM billing_ledger_entry"
     " WHERE account_id = ? ORDER BY sequence"
 )
-_CHANGES = "SELECT action, subject_id, before, after, at FROM billing_audit WHERE account_id = ? ORDER BY id"
+_CHANGES = (
+    "SELECT action, subject_id, before, after, at FROM billing_audit"
+    " WHERE account_id = ? ORDER BY at, id"
+)
 
 
 @dataclass(frozen=True)

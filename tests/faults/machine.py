@@ -58,6 +58,9 @@ NANOS = st.sampled_from([0, 1]) | st.integers(1, 60) | st.integers(60, 500)
 KEYS = st.sampled_from([None, None, None, "k1", "k2", "k3"])
 BACK = st.sampled_from([None, None, 0, 1, 45, 3_000, 100_000, 3_000_000, -200])
 WISHES = st.tuples(DIMS, NANOS, BACK, KEYS)
+RARE_KEYS = st.sampled_from([None] * 12 + ["k1", "k2", "k3", "k4"])
+PARTS = st.tuples(DIMS, NANOS, BACK, RARE_KEYS)
+AMOUNTS = st.integers(0, 400) | st.integers(0, 1_500)
 INDEX = st.integers(0, 50)
 LASTING = st.sampled_from([1, 5, 60, 4_000, 90_000])
 PLANS = st.one_of(
@@ -88,6 +91,10 @@ SCOPES = st.sampled_from(
     ]
 )
 ACTIONS = st.sampled_from(["hard", "hard", "hard", "soft", "shadow"])
+TAKEN = st.sampled_from(["all", "all", "less", "nothing", "more", "much"])
+CAPTURES = st.sampled_from(["refuse", "refuse", "if_available", "if_available", "overdraft"])
+OTHER = st.none() | st.tuples(st.sampled_from(["p", "q"]), st.sampled_from(["x", 7]))
+LIMITS = st.tuples(PLANS, SCOPES, ACTIONS, AMOUNTS)
 
 
 class Machine(RuleBasedStateMachine):
@@ -96,8 +103,10 @@ class Machine(RuleBasedStateMachine):
     source: places.Files | places.Databases
     steps: Counter[str] = Counter()
 
-    @initialize(start=st.sampled_from(STARTS), credit=st.integers(0, 2_000))
-    def begin(self, start: datetime, credit: int) -> None:
+    @initialize(
+        start=st.sampled_from(STARTS), credit=st.integers(0, 4_000), first=st.none() | LIMITS
+    )
+    def begin(self, start: datetime, credit: int, first: Any) -> None:
         self.stack = ExitStack()
         url = self.stack.enter_context(self.source.fresh())
         self.model = Account(start)
@@ -113,6 +122,9 @@ class Machine(RuleBasedStateMachine):
         self.raise_ids: list[str] = []
         if credit:
             self.adjust(nanos=credit, kind="support", key=None)
+        if first:
+            plan, scope, action, amount = first
+            self.set_limit(plan=plan, scope=scope, action=action, amount=amount, key=None)
 
     def teardown(self) -> None:
         if not hasattr(self, "stack"):
@@ -144,7 +156,7 @@ class Machine(RuleBasedStateMachine):
 
         self.agree("charge", real, lambda: self.model.charge(meant))
 
-    @rule(wishes=st.lists(WISHES, min_size=2, max_size=5))
+    @rule(wishes=st.lists(PARTS, min_size=2, max_size=5))
     def batch(self, wishes: list[Any]) -> None:
         first = wishes[0][0]
         meant = [self.a_wish((with_caller(dims, first), *rest)) for dims, *rest in wishes]
@@ -162,6 +174,13 @@ class Machine(RuleBasedStateMachine):
     # -- holds
 
     @rule(dims=DIMS, nanos=NANOS, lasting_s=LASTING, key=KEYS)
+    def hold_one(self, dims: Dims, nanos: int, lasting_s: int, key: str | None) -> None:
+        self.hold(dims, nanos, lasting_s, key)
+
+    @rule(dims=DIMS, nanos=NANOS, lasting_s=LASTING, key=RARE_KEYS)
+    def hold_another(self, dims: Dims, nanos: int, lasting_s: int, key: str | None) -> None:
+        self.hold(dims, nanos, lasting_s, key)
+
     def hold(self, dims: Dims, nanos: int, lasting_s: int, key: str | None) -> None:
         def real() -> int:
             done = operations.hold(
@@ -181,13 +200,6 @@ class Machine(RuleBasedStateMachine):
 
         self.agree("hold", real, model)
 
-    @precondition(lambda self: self.hold_ids)
-    @rule(
-        which=INDEX,
-        part=st.sampled_from(["all", "all", "less", "nothing", "more", "much"]),
-        policy=st.sampled_from(["refuse", "refuse", "if_available", "if_available", "overdraft"]),
-        other=st.none() | st.tuples(st.sampled_from(["p", "q"]), st.sampled_from(["x", 7])),
-    )
     def capture(self, which: int, part: str, policy: str, other: Any) -> None:
         number = which % len(self.hold_ids)
         hold = self.model.holds[number]
@@ -208,6 +220,16 @@ class Machine(RuleBasedStateMachine):
             return "replayed" if done.replayed else "ok"
 
         self.agree("capture", real, lambda: self.model.capture(number, dims, nanos, policy))
+
+    @precondition(lambda self: self.hold_ids)
+    @rule(which=INDEX, part=TAKEN, policy=CAPTURES, other=OTHER)
+    def capture_one(self, which: int, part: str, policy: str, other: Any) -> None:
+        self.capture(which, part, policy, other)
+
+    @precondition(lambda self: self.hold_ids)
+    @rule(which=INDEX, part=TAKEN, policy=CAPTURES, other=OTHER)
+    def capture_another(self, which: int, part: str, policy: str, other: Any) -> None:
+        self.capture(which, part, policy, other)
 
     @precondition(lambda self: self.hold_ids)
     @rule(which=INDEX)
@@ -234,7 +256,7 @@ class Machine(RuleBasedStateMachine):
 
     # -- limits
 
-    @rule(plan=PLANS, scope=SCOPES, action=ACTIONS, amount=st.integers(0, 1_500), key=KEYS)
+    @rule(plan=PLANS, scope=SCOPES, action=ACTIONS, amount=AMOUNTS, key=KEYS)
     def set_limit(self, plan: Any, scope: Any, action: str, amount: int, key: str | None) -> None:
         meant = Limit(amount, **plan, **scope, action=action)
 
@@ -264,7 +286,7 @@ class Machine(RuleBasedStateMachine):
         self.agree("set_limit", real, model)
 
     @precondition(lambda self: self.limit_ids)
-    @rule(which=INDEX, amount=st.integers(0, 1_500))
+    @rule(which=INDEX, amount=AMOUNTS)
     def lower_or_raise(self, which: int, amount: int) -> None:
         number = which % len(self.limit_ids)
 
@@ -315,8 +337,13 @@ class Machine(RuleBasedStateMachine):
         self.agree("remove_limit", real, model)
 
     @precondition(lambda self: self.limit_ids)
-    @rule(which=INDEX, nanos=st.integers(1, 300), lasts_s=LASTING, within_s=LASTING)
-    def ask_for_a_raise(self, which: int, nanos: int, lasts_s: int, within_s: int) -> None:
+    @rule(
+        which=INDEX, nanos=st.integers(1, 300), lasts_s=LASTING, within_s=LASTING,
+        at_once=st.booleans(),
+    )  # fmt: skip
+    def ask_for_a_raise(
+        self, which: int, nanos: int, lasts_s: int, within_s: int, at_once: bool
+    ) -> None:
         number = which % len(self.limit_ids)
 
         def real() -> None:
@@ -331,7 +358,10 @@ class Machine(RuleBasedStateMachine):
             until, expires = self.after(lasts_s), self.after(min(within_s, lasts_s))
             self.model.raises.append(Raise(number, nanos, until, expires))
 
+        before = len(self.raise_ids)
         self.agree("request_raise", real, model)
+        if at_once and len(self.raise_ids) > before:
+            self.decide(which=before, status="approved")
 
     @precondition(lambda self: self.raise_ids)
     @rule(which=INDEX, status=st.sampled_from(["approved", "approved", "denied"]))
@@ -396,9 +426,9 @@ class Machine(RuleBasedStateMachine):
         self.agree("set_postpaid", real, lambda: self.model.set_postpaid(nanos))
 
     @precondition(lambda self: self.model.entries)
-    @rule(which=INDEX)
-    def reverse(self, which: int) -> None:
-        number, entry_id = self.an_entry(which)
+    @rule(which=INDEX, charged=st.booleans())
+    def reverse(self, which: int, charged: bool) -> None:
+        number, entry_id = self.an_entry(which, charged)
 
         def real() -> int:
             done = operations.reverse_entry(self.operator, self.account_id, entry_id)
@@ -407,9 +437,12 @@ class Machine(RuleBasedStateMachine):
         self.agree("reverse", real, lambda: self.model.reverse(number))
 
     @precondition(lambda self: self.model.entries)
-    @rule(which=INDEX, nanos=st.integers(1, 120), key=KEYS)
-    def refund(self, which: int, nanos: int, key: str | None) -> None:
-        number, entry_id = self.an_entry(which)
+    @rule(
+        which=INDEX, nanos=st.integers(1, 120), key=KEYS,
+        charged=st.sampled_from([True, True, True, False]),
+    )  # fmt: skip
+    def refund(self, which: int, nanos: int, key: str | None, charged: bool) -> None:
+        number, entry_id = self.an_entry(which, charged)
 
         def real() -> int:
             done = operations.refund_charge(
@@ -546,8 +579,11 @@ class Machine(RuleBasedStateMachine):
         """The place of an entry in the ledger, from 0, as the model counts."""
         return int(operations.get_entry(self.operator, self.account_id, entry_id).sequence) - 1
 
-    def an_entry(self, which: int) -> tuple[int, str]:
+    def an_entry(self, which: int, charged: bool) -> tuple[int, str]:
+        """One of the newest entries; of charges alone, where there are any."""
         entries = operations.list_entries(self.operator, self.account_id, limit=100)
+        of_charges = [one for one in entries if one.kind == "usage"]
+        entries = of_charges if charged and of_charges else entries
         chosen = entries[which % len(entries)]
         return int(chosen.sequence) - 1, str(chosen.id)
 

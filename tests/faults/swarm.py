@@ -3,7 +3,8 @@
     python -m tests.faults.swarm --processes 16 --transactions 20000 --seed 1 --database URL|sqlite
 
 The processes charge (alone and in batches), hold, capture, release, extend, let holds run out and
-edit limits, all at once; with `--threads`, callers within a process meet as well. An observer looks at committed states meanwhile. Afterwards the judge
+edit limits, all at once; with `--threads`, callers within a process meet as well. An observer looks
+at committed states meanwhile. Afterwards the judge
 (tests/faults/checker.py) replays the books, and what still fits is charged to the last nano: the
 sum of what was accepted is then exactly what fits. `--overdraft` captures by that policy too;
 `--naive balance` and `--naive limits` read, check and write instead, and must be caught.
