@@ -66,6 +66,8 @@ def dump(value: Any) -> str:
 
     Raises InvalidRequest for what JSON cannot say (NaN, sets, endless nesting).
     """
+    if type(value) is dict and not value:
+        return "{}"  # of most records and holds
     try:
         return _encode(value)
     except (TypeError, ValueError, RecursionError) as error:
