@@ -12,7 +12,7 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -78,11 +78,16 @@ class Instance:
         self.kept: dict[str, Any] = {}  # what may be read again at any time, by name
         _forget_after_fork(self)
 
+    @property
+    def is_active(self) -> bool:
+        """Whether it is at work in the present context, with a connection or one at need."""
+        if _at_work.get() is not self:
+            return False
+        return bool(self.database.autoconnect) or not self.database.is_closed()
+
     def active(self) -> AbstractContextManager[Instance]:
         """Puts this instance to work in the present context, with an open connection."""
-        if _at_work.get() is self and (self.database.autoconnect or not self.database.is_closed()):
-            return _StillActive(self)
-        return self._activated()
+        return nullcontext(self) if self.is_active else self._activated()
 
     @contextmanager
     def _activated(self) -> Iterator[Instance]:
@@ -102,22 +107,6 @@ class Instance:
             except BaseException:
                 self.prepare = prepare
                 raise
-
-
-class _StillActive(AbstractContextManager[Instance]):
-    """Of an instance that is at work already: every operation within another passes here."""
-
-    __slots__ = ("_instance",)
-
-    def __init__(self, instance: Instance) -> None:
-        self._instance = instance
-
-    def __enter__(self) -> Instance:
-        return self._instance
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, STORAGE_ERRORS):
-            raise _unavailable("reached", error) from error
 
 
 class Signature(NamedTuple):
@@ -324,6 +313,11 @@ def _storage_errors(done: str) -> Iterator[None]:
         yield
     except STORAGE_ERRORS as error:
         raise _unavailable(done, error) from error
+
+
+def unreachable(error: BaseException) -> StorageUnavailable:
+    """What a caller is told of an error of the database's while it is asked."""
+    return _unavailable("reached", error)
 
 
 def _unavailable(done: str, error: BaseException) -> StorageUnavailable:

@@ -9,9 +9,10 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from itertools import chain
 from typing import Concatenate, Literal, ParamSpec, TypeVar
 
-from billing_plugin.context import Actor
+from billing_plugin.context import STORAGE_ERRORS, Actor, unreachable
 from billing_plugin.errors import Forbidden, InvalidRequest
 
 Effect = Literal["reads", "writes", "spends", "asks"]
@@ -57,11 +58,16 @@ def operation(
                 raise Forbidden(f"This needs the scope {scope}.", extra={"scope": scope})
             if on_account:
                 actor.owned(str(args[0] if args else kwargs["account_id"]))
-            for value in (*args, *kwargs.values()):
-                if isinstance(value, str):
+            for value in chain(args, kwargs.values()):
+                if isinstance(value, str) and not (value.isascii() and "\0" not in value):
                     storable(value)
-            with actor.instance.active():
+            if not actor.instance.is_active:
+                with actor.instance.active():
+                    return function(actor, *args, **kwargs)
+            try:
                 return function(actor, *args, **kwargs)
+            except STORAGE_ERRORS as error:
+                raise unreachable(error) from error
 
         return run
 
@@ -71,8 +77,6 @@ def operation(
 def storable(text: str) -> str:
     """The text itself. Raises InvalidRequest for NUL, which no PostgreSQL keeps, and for half a
     surrogate pair, which cannot be written as UTF-8."""
-    if text.isascii() and "\0" not in text:
-        return text
     try:
         text.encode()
     except UnicodeEncodeError as error:
