@@ -46,6 +46,7 @@ class Settings(NamedTuple):
     provider_timeout_s: int = 20
     queue_name: str = "billing"
     unpriced: str = "refuse"  # or "fallback" (the price of *), or "allow" (costs nothing, flagged)
+    group_commit: bool = True  # callers who meet at one account are written together
     hold_expires_s: int = 600  # of holds that name no deadline
     max_batch: int = 1_000  # usage records in one request
     max_body_bytes: int = 1_048_576

@@ -24,6 +24,9 @@ from billing_plugin.errors import ConfigurationError, NotSupported
 if TYPE_CHECKING:  # mounting must not pay for it
     from billing_plugin.providers.listing import Listing, PriceList
 
+if TYPE_CHECKING:
+    from billing_plugin.operations.metered import HeldCall
+
 FACES: tuple[tuple[Entrance, str], ...] = (
     (Entrance("native", native.ROUTES), "native_prefix"),
     (Entrance("spideriq", spideriq.ROUTES), "spideriq_prefix"),
@@ -118,6 +121,30 @@ class Billing:
         """
         held = frozenset({"*"}) if scopes is None else scopes
         return Actor(self.instance, account_id=account_id, scopes=held, agent=agent)
+
+    def hold(self, account_id: str, expected: Any, **options: Any) -> HeldCall:
+        """A hold around a call: `with billing.hold(account_id, Usage(…)) as held: …`.
+
+        `expected` is Money or a Usage, best the most that the call can cost. Options are `policy`,
+        `agent`, and those of `operations.hold`.
+        """
+        actor = self.actor(account_id, agent=options.pop("agent", None))
+        call: HeldCall = _metered().HeldCall(actor, account_id, expected, **options)
+        return call
+
+    def billed(
+        self, expected: Any, *, account: str = "account_id", used: Any = None, **options: Any
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Makes every call of a function one under a hold: `@billing.billed(Usage(…), used=…)`.
+
+        See operations.metered.billed; options as for `hold`.
+        """
+
+        def call(account_id: str) -> HeldCall:
+            return self.hold(account_id, expected, **options)
+
+        made: Callable[..., Any] = _metered().billed(call, account=account, used=used)
+        return made
 
     def operator(self) -> Actor:
         """The operator of this instance."""
@@ -220,6 +247,12 @@ def _enqueue(settings: Settings, job: str, identifier: str) -> None:
     from billing_plugin.queue import enqueue  # lazy: only where jobs are started
 
     enqueue(settings, job, identifier)
+
+
+def _metered() -> Any:
+    from billing_plugin.operations import metered  # lazy: mounting needs no operation
+
+    return metered
 
 
 def migrate(instance: Instance) -> None:

@@ -174,6 +174,7 @@ def on_server(pg_server: PostgresServer, pg_template: str) -> Iterator[Billing]:
 def test_a_server_that_goes_away_is_said_so_and_found_again(on_server: Billing) -> None:
     actor = account_with(on_server, "100")
     with on_server.instance.active():
+        operations.check_balance(actor, str(actor.account_id))  # opens the connection
         end_other_sessions(on_server)
         with pytest.raises(StorageUnavailable):
             operations.check_balance(actor, str(actor.account_id))

@@ -17,8 +17,10 @@ log = logging.getLogger(__name__)
 
 
 def tick(billing: Billing) -> list[str]:
-    """Enqueues what is due or was left behind; returns the job ids. A failure is logged."""
+    """Enqueues what is due or was left behind, and once a day takes away idempotency keys that
+    have grown too old; returns the job ids. A failure is logged."""
     try:
+        operations.prune_idempotency_keys(billing.operator())
         return operations.schedule_syncs(billing.operator())
     except BillingError as error:
         log.warning("the schedule waits: %s", error.message)

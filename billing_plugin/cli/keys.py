@@ -20,13 +20,17 @@ def keys() -> None:
 @ACCOUNT
 @click.option("--scope", "scopes", multiple=True, help="May be repeated; none: every scope.")
 @click.option("--name", default="", help="To know it by.")
+@click.option("--agent", help="The program it is for; such a key never approves a raise.")
 @DATABASE
 @JSON
 def create_key(
-    account: str, scopes: Iterable[str], *, name: str, database: str | None, as_json: bool
-) -> None:
+    account: str, scopes: Iterable[str], *, name: str, agent: str | None, database: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Make an API key. It is shown this once; only its hash is stored."""
-    made = operations.create_key(operator_of(database), account_id_of(account), scopes, name=name)
+    made = operations.create_key(
+        operator_of(database), account_id_of(account), scopes, name=name, agent=agent
+    )
     digits, _, secret = made.token.removeprefix("sk_").partition("_")
     parts = f"cli_{hex_of(made.key.account_id)}:sk_{digits}:secret_{secret}"
     facts = {"id": made.key.id, "accountId": made.key.account_id, "key": made.token}

@@ -49,7 +49,7 @@ TABLES = (
         digest {bytes} PRIMARY KEY,
         content {bytes} NOT NULL,
         result_id TEXT NOT NULL,
-        day INTEGER NOT NULL){clustered}""",
+        day_number INTEGER NOT NULL){clustered}""",
     """CREATE TABLE billing_ledger_entry (
         id TEXT PRIMARY KEY,
         account_id TEXT NOT NULL REFERENCES billing_account (id),
@@ -95,7 +95,6 @@ TABLES = (
         recorded_at TIMESTAMPTZ NOT NULL)""",
     """CREATE INDEX billing_usage_record_time
         ON billing_usage_record (account_id, effective_at)""",
-    "CREATE INDEX billing_usage_record_entry ON billing_usage_record (entry_id)",
     """CREATE INDEX billing_usage_record_correction
         ON billing_usage_record (corrects_id) WHERE corrects_id IS NOT NULL""",
     """CREATE TABLE billing_usage_rollup (

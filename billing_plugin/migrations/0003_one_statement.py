@@ -36,7 +36,7 @@ OPENED = """
 """
 REMEMBERED = """
   IF digest IS NOT NULL THEN
-    INSERT INTO billing_idempotency_key (digest, content, result_id, day)
+    INSERT INTO billing_idempotency_key (digest, content, result_id, day_number)
       VALUES (digest, content, result_id, floor(extract(epoch FROM moment) / 86400))
       ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN RETURN NULL; END IF;

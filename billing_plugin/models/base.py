@@ -112,15 +112,21 @@ def execute_many(sql: str, rows: Iterable[Sequence[Any]]) -> None:
 def insert_many(table: str, columns: str, rows: Iterable[Row], *, number: int) -> None:
     """Inserts so many rows in stored form: by COPY where they are many and the database has it,
     which then works while the rows are still being made."""
-    if number < _COPY_FROM or context.is_sqlite():
-        places_ = ", ".join("?" * (columns.count(",") + 1))
-        execute_many(f"INSERT INTO {table} ({columns}) VALUES ({places_})", rows)
+    if number == 0:
         return
+    cursor = context.current().database.cursor()
     with driver_errors():
-        cursor = context.current().database.cursor()
+        if number < _COPY_FROM or context.is_sqlite():
+            cursor.executemany(_placed(_insertion(table, columns)), rows)
+            return
         with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
+
+
+@lru_cache
+def _insertion(table: str, columns: str) -> str:
+    return f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(columns.split(',')))})"
 
 
 def fetch_one(sql: str, values: Sequence[Any] = ()) -> Row | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from billing_plugin import periods
 from billing_plugin.errors import LimitExceeded
-from billing_plugin.models.base import execute_many, stored_time
+from billing_plugin.models.base import Row, execute_many, stored_time
 from billing_plugin.models.counters import Counter, load_one, load_slots
 from billing_plugin.models.limits import HARD, METADATA, SHADOW, SOFT, WHOLE, Cell, Rule
 from billing_plugin.models.usage import Dims
@@ -21,10 +21,13 @@ from billing_plugin.periods import SLOTS, Period
 
 REACHED, WOULD_REFUSE = "reached", "would_refuse"
 _AHEAD = timedelta(minutes=10)  # twice what a use may lie ahead, as clocks differ
-_STORE = (
-    "INSERT INTO billing_limit_counter (limit_id, bucket, window_start, spent_nanos, held_nanos)"
-    " VALUES (?, ?, ?, ?, ?) ON CONFLICT (limit_id, bucket, window_start)"
+COUNTER_COLUMNS = "limit_id, bucket, window_start, spent_nanos, held_nanos"
+COUNTER_UPSERT = (
+    " ON CONFLICT (limit_id, bucket, window_start)"
     " DO UPDATE SET spent_nanos = excluded.spent_nanos, held_nanos = excluded.held_nanos"
+)
+_STORE = (
+    f"INSERT INTO billing_limit_counter ({COUNTER_COLUMNS}) VALUES (?, ?, ?, ?, ?){COUNTER_UPSERT}"
 )
 _NOTICE = (
     "INSERT INTO billing_limit_notice AS n"
@@ -137,12 +140,19 @@ class Ceilings:
 
     def store(self) -> None:
         """Writes the counters that changed and the notices, in the present transaction."""
-        rows = [
+        execute_many(_STORE, self.changed_rows())
+        self.store_notices()
+
+    def changed_rows(self) -> list[Row]:
+        """The counters that changed, by COUNTER_COLUMNS."""
+        return [
             (limit_id, bucket, stored_time(start), counter.spent_nanos, counter.held_nanos)
             for (limit_id, bucket, start), counter in self._counters.items()
             if counter.changed
         ]
-        execute_many(_STORE, rows)
+
+    def store_notices(self) -> None:
+        """Writes what soft and shadow limits had to say."""
         at = stored_time(self.at)
         execute_many(_NOTICE, [(*notice, at, at) for notice in self.notices])
 

@@ -6,19 +6,20 @@ content is a conflict. Keys are kept for KEPT_DAYS at least; `prune` takes older
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from billing_plugin import context
 from billing_plugin.errors import IdempotencyConflict, InvalidRequest
 from billing_plugin.models.base import Row, dump, execute, fetch_all, insert_many, places
 
+OTHER_CONTENT = "This idempotency key was used with other content."
 TABLE = "billing_idempotency_key"
 MAX_KEY_LENGTH = 255
 KEPT_DAYS = 35  # the billing cycle of every contract we speak, and a few days to look into it
-_COLUMNS = "digest, content, result_id, day"
+COLUMNS = "digest, content, result_id, day_number"
 _FIND = "SELECT digest, content, result_id FROM billing_idempotency_key"
 # One value in one place: to say five hundred places costs a client more than the look-up.
 _FIND_ALL = (
@@ -42,7 +43,8 @@ def intent(account_id: str, operation: str, *, key: str, content: Any) -> Intent
     if not key or len(key) > MAX_KEY_LENGTH or not key.isprintable():
         raise InvalidRequest("An idempotency key has 1 to 255 printable characters.")
     said = content if isinstance(content, str) else dump(content)
-    return Intent(_hash(f"{account_id}\0{operation}\0{key}"), _hash(said))
+    digest = sha256(f"{account_id}\0{operation}\0{key}".encode()).digest()[:16]
+    return Intent(digest, sha256(said.encode()).digest()[:16])
 
 
 def replays(intents: Iterable[Intent]) -> dict[bytes, str]:
@@ -78,14 +80,14 @@ def remember(done: Iterable[tuple[Intent, str]], at: datetime) -> None:
     """Stores the results of intents in the present transaction."""
     day = day_of(at)
     rows = [(intent.digest, intent.content, result_id, day) for intent, result_id in done]
-    insert_many(TABLE, _COLUMNS, rows, number=len(rows))
+    insert_many(TABLE, COLUMNS, rows, number=len(rows))
 
 
 def prune(at: datetime, *, size: int = 10_000) -> int:
     """Takes away keys older than KEPT_DAYS, `size` at most; returns how many there were."""
     gone: int = execute(
         "DELETE FROM billing_idempotency_key WHERE digest IN"
-        " (SELECT digest FROM billing_idempotency_key WHERE day < ? LIMIT ?)",
+        " (SELECT digest FROM billing_idempotency_key WHERE day_number < ? LIMIT ?)",
         (day_of(at) - KEPT_DAYS, size),
     ).rowcount
     return gone
@@ -99,7 +101,7 @@ def day_of(at: datetime) -> int:
 def refuse_other(content: bytes, other: bytes) -> None:
     """Raises IdempotencyConflict where two contents under one key differ."""
     if content != other:
-        raise IdempotencyConflict("This idempotency key was used with other content.")
+        raise IdempotencyConflict(OTHER_CONTENT)
 
 
 def _contents(intents: Iterable[Intent]) -> dict[bytes, bytes]:
@@ -111,7 +113,3 @@ def _contents(intents: Iterable[Intent]) -> dict[bytes, bytes]:
 
 def _chunks(values: list[bytes], size: int = 500) -> list[list[bytes]]:
     return [values[start : start + size] for start in range(0, len(values), size)]
-
-
-def _hash(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()[:16]

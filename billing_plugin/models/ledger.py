@@ -195,20 +195,28 @@ class Book:
         """Lets the balance stand below its floor, because what it pays for has happened."""
         self.floor_nanos = min(self.floor_nanos, self.posted_nanos - self.held_nanos)
 
-    def close(self) -> None:
-        """Stores what was entered, if the account's row still allows it. It must: it is locked."""
+    def close(self, *, before: tuple[str, str] | None = None) -> None:
+        """Stores what was entered, if the account's row still allows it. It must: it is locked.
+
+        `before` is the beginning of a statement that does more in the same step, and its value.
+        """
         self.floor_nanos = max(
             self.floor_nanos, min(self.posted_nanos - self.held_nanos, -self.postpaid_nanos)
         )
         state = self._state()
-        if state == self._opened:
+        if state == self._opened and before is None:
             return
-        if execute(_CLOSE, (*state, self.account_id, self._opened[4])).rowcount != 1:
+        start, said = ("", ()) if before is None else (before[0], before[1:])
+        if execute(start + _CLOSE, (*said, *state, self.account_id, self._opened[4])).rowcount != 1:
             raise InternalError("The ledger refused a movement that it had allowed.")
-        if self._rows:
-            insert_many(TABLE, COLUMNS, self._rows, number=len(self._rows))
-        self._rows = []
+        rows = self.take_rows()
+        insert_many(TABLE, COLUMNS, rows, number=len(rows))
         self._opened = state
+
+    def take_rows(self) -> list[Row]:
+        """The entries that are not stored yet, by COLUMNS; who takes them stores them."""
+        rows, self._rows = self._rows, []
+        return rows
 
     def opened(self) -> Book:
         """The book itself, remembering how it was found."""

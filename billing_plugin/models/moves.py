@@ -37,7 +37,8 @@ _COUNT = (
 )
 _COUNT_WITHIN = _COUNT + " AND spent_nanos + held_nanos + ? <= ?"
 _KEY = (
-    "INSERT INTO billing_idempotency_key (digest, content, result_id, day) VALUES (?, ?, ?, ?)"
+    "INSERT INTO billing_idempotency_key (digest, content, result_id, day_number)"
+    " VALUES (?, ?, ?, ?)"
     " ON CONFLICT DO NOTHING"
 )
 _ACCOUNT = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import compress
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -47,12 +48,15 @@ COLUMNS = (
     " price, cost_nanos, currency, flagged, metadata, effective_at, recorded_at"
 )
 counts_of = attrgetter(*QUANTITIES)
-ROLL_UP = (
-    "INSERT INTO billing_usage_rollup AS r"
-    " (account_id, day, provider, model, cost_nanos, records, flagged) VALUES (?, ?, ?, ?, ?, ?, ?)"
+ROLL_UP_COLUMNS = "account_id, day, provider, model, cost_nanos, records, flagged"
+ROLL_UP_UPSERT = (
     " ON CONFLICT (account_id, day, provider, model) DO UPDATE SET"
     " cost_nanos = r.cost_nanos + excluded.cost_nanos, records = r.records + excluded.records,"
     " flagged = r.flagged + excluded.flagged"
+)
+ROLL_UP = (
+    f"INSERT INTO billing_usage_rollup AS r ({ROLL_UP_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    + ROLL_UP_UPSERT
 )
 
 
@@ -85,9 +89,7 @@ class Usage:
     def quantities(self) -> dict[str, int]:
         """The token counts that are not zero, by name."""
         counts = counts_of(self)
-        if not any(counts):
-            return {}
-        return {name: count for name, count in zip(QUANTITIES, counts, strict=True) if count}
+        return dict(compress(zip(QUANTITIES, counts, strict=True), counts)) if any(counts) else {}
 
     @property
     def content(self) -> str:
@@ -155,7 +157,7 @@ def store(records: Sequence[UsageRecord]) -> None:
     """Stores records in the present transaction and adds them to the roll-up."""
     if records:
         insert_many(TABLE, COLUMNS, map(row_of, records), number=len(records))
-        _roll_up(records)
+        execute_many(ROLL_UP, rolled_up(records))
 
 
 def get(account_id: str, record_id: str) -> UsageRecord:
@@ -176,9 +178,11 @@ def by_ids(account_id: str, record_ids: Sequence[str]) -> dict[str, UsageRecord]
     return found
 
 
-def of_entry(account_id: str, entry_id: str) -> list[UsageRecord]:
-    """The records that one ledger entry charged, oldest first."""
-    return _select("account_id = ? AND entry_id = ?", account_id, entry_id)
+def of_entry(account_id: str, entry_id: str, span: tuple[datetime, datetime]) -> list[UsageRecord]:
+    """The records that one ledger entry charged, effective from the first to the last instant."""
+    first, last = span
+    where = "account_id = ? AND effective_at >= ? AND effective_at <= ? AND entry_id = ?"
+    return _select(where, account_id, stored_time(first), stored_time(last), entry_id)
 
 
 def corrections(record_ids: Sequence[str]) -> dict[str, int]:
@@ -251,6 +255,20 @@ def head_of(record: UsageRecord) -> Row:
     )  # fmt: skip
 
 
+def rolled_up(records: Iterable[UsageRecord]) -> list[Row]:
+    """What records add to the roll-up, by ROLL_UP_COLUMNS; in order: nobody waits in a ring."""
+    cells: dict[tuple[str, str, str, str], list[int]] = {}
+    for record in records:
+        day = record.effective_at.date().isoformat()
+        key = (record.account_id, day, record.provider, record.model)
+        cell = cells.setdefault(key, [0, 0, 0])
+        cell[0] += record.cost_nanos
+        if record.corrects_id is None:
+            cell[1] += 1
+            cell[2] += record.flagged
+    return [(*key, *cells[key]) for key in sorted(cells)]
+
+
 def _select(where: str, *values: Any, order: str = "id", limit: int = 10_000) -> list[UsageRecord]:
     rows = fetch_all(
         f"SELECT {COLUMNS} FROM {TABLE} WHERE {where} ORDER BY {order} LIMIT {int(limit)}",
@@ -264,16 +282,3 @@ def _read(row: Row) -> UsageRecord:
     times = (read_time(effective_at) or END, read_time(recorded_at) or END)
     tail: Row = (price, cost, currency, bool(flagged), load(metadata), *times)
     return UsageRecord(*(*head, load(quantities), *tail))
-
-
-def _roll_up(records: Iterable[UsageRecord]) -> None:
-    cells: dict[tuple[str, str, str, str], list[int]] = {}
-    for record in records:
-        day = record.effective_at.date().isoformat()
-        key = (record.account_id, day, record.provider, record.model)
-        cell = cells.setdefault(key, [0, 0, 0])
-        cell[0] += record.cost_nanos
-        if record.corrects_id is None:
-            cell[1] += 1
-            cell[2] += record.flagged
-    execute_many(ROLL_UP, [(*key, *cells[key]) for key in sorted(cells)])

@@ -9,18 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from billing_plugin import ids
 from billing_plugin.context import Signature
-from billing_plugin.errors import BillingError
-from billing_plugin.models import idempotency, usage
-from billing_plugin.models.base import quoted
-from billing_plugin.models.idempotency import Intent
+from billing_plugin.errors import BillingError, IdempotencyConflict
+from billing_plugin.models import store, usage
+from billing_plugin.models.base import quoted, stored_time
+from billing_plugin.models.idempotency import OTHER_CONTENT, Intent
 from billing_plugin.models.ledger import Movement
 from billing_plugin.models.usage import Dims, Usage, UsageRecord
 from billing_plugin.operations.prices import Rated
 from billing_plugin.operations.till import Till
 from billing_plugin.periods import aware
+
+Group = tuple[str, str, Signature, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,17 @@ class Wish:
     intent: Intent | None = None
     rated: Rated | BillingError | None = None
     quantities: dict[str, int] = field(default_factory=dict)
+    place: int = 0  # wishes of one place may share a ledger entry
 
     @property
     def digest(self) -> bytes | None:
         """The digest of its idempotency key, if it has one."""
         return self.intent.digest if self.intent else None
+
+    def check_content(self, content: bytes) -> None:
+        """Refuses the wish where its key stands for other content."""
+        if self.intent and self.intent.content != content:
+            self.rated = IdempotencyConflict(OTHER_CONTENT)
 
     def dims(self, rated: Rated) -> Dims:
         """Whose use it is and of what."""
@@ -66,9 +75,9 @@ class Line:
     entry_id: str = ""
 
     @property
-    def group(self) -> tuple[str, str, Signature]:
+    def group(self) -> Group:
         """Lines of one group stand in one ledger entry."""
-        return (self.rated.provider, self.rated.model, self.wish.signature)
+        return (self.rated.provider, self.rated.model, self.wish.signature, self.wish.place)
 
 
 @dataclass(slots=True)
@@ -82,10 +91,12 @@ class Charge:
 
     def decide(self, wish: Wish) -> int | Outcome:
         """Takes the wish (the number of its line), or says what became of it."""
+        if isinstance(wish.rated, IdempotencyConflict):
+            return Outcome(error=wish.rated)
         if wish.digest in self.known:
             return Outcome(replayed=True)
         if wish.digest in self._by_digest:
-            return self._by_digest[wish.digest]
+            return self._again(wish, self._by_digest[wish.digest])
         if not isinstance(wish.rated, Rated):
             return Outcome(error=wish.rated)
         try:
@@ -112,10 +123,12 @@ class Charge:
         """A line for a wish that nothing speaks against, or what was answered before."""
         digest, rated = wish.digest, wish.rated
         if digest is not None:
+            if isinstance(rated, IdempotencyConflict):
+                return None
             if digest in self.known:
                 return Outcome(replayed=True)
             if digest in self._by_digest:
-                return self._by_digest[digest]
+                return self._again(wish, self._by_digest[digest])
             self._by_digest[digest] = len(self.lines)
         if not isinstance(rated, Rated) or rated.cost.currency != self.till.book.currency:
             return None
@@ -124,9 +137,16 @@ class Charge:
         self.lines.append(Line(wish, rated, wish.dims(rated), at))
         return len(self.lines) - 1
 
+    def _again(self, wish: Wish, number: int) -> int | Outcome:
+        """The line that another wish with the same key has, if it said the same."""
+        before = self.lines[number].wish.intent
+        if before and wish.intent and before.content != wish.intent.content:
+            return Outcome(error=IdempotencyConflict(OTHER_CONTENT))
+        return number
+
     def _take_lines(self) -> bool:
         taken = 0
-        for group in _groups(self.lines):
+        for group in _groups(self.lines, apart=False):
             nanos = sum(line.rated.cost.nanos for line in group)
             times = [line.effective_at for line in group]
             if not self.till.spend_together(group[0].dims, nanos, span=(min(times), max(times))):
@@ -158,14 +178,13 @@ class Charge:
             entry_id = self.till.book.enter(movement_of(group))
             for line in group:
                 line.entry_id = entry_id
-        self.till.close()
         records = self._records()
-        usage.store(records)
-        done = zip(self.lines, records, strict=True)
-        idempotency.remember(
-            [(line.wish.intent, record.id) for line, record in done if line.wish.intent],
-            self.till.book.at,
-        )
+        done = [
+            (line.wish.intent, record.id)
+            for line, record in zip(self.lines, records, strict=True)
+            if line.wish.intent
+        ]
+        store.write(self.till.book, self.till.ceilings, records, done)
         return records
 
     def _records(self) -> list[UsageRecord]:
@@ -220,10 +239,12 @@ def _outcome(one: int | Outcome, records: Sequence[UsageRecord], first: set[int]
     return Outcome(records[one], replayed=replayed)
 
 
-def _groups(lines: Iterable[Line]) -> Iterable[list[Line]]:
-    groups: dict[tuple[str, str, Signature], list[Line]] = {}
+def _groups(lines: Iterable[Line], *, apart: bool = True) -> Iterable[list[Line]]:
+    """Lines that share a ledger entry; not `apart`: lines that every limit counts alike."""
+    groups: dict[tuple[Any, ...], list[Line]] = {}
     for line in lines:
-        groups.setdefault(line.group, []).append(line)
+        key = line.group if apart else line.dims[:4]
+        groups.setdefault(key, []).append(line)
     return groups.values()
 
 
@@ -243,8 +264,13 @@ def entry_facts(lines: Sequence[Line]) -> str:
     """What an entry says of the uses that it charges, as JSON text."""
     tokens = sum(line.wish.used.input_tokens + line.wish.used.output_tokens for line in lines)
     model, provider = quoted(lines[0].rated.model), quoted(lines[0].rated.provider)
-    records = "" if len(lines) == 1 else f',"records":{len(lines)}'
-    return f'{{"model":{model},"provider":{provider}{records},"tokens":{tokens}}}'
+    several = "" if len(lines) == 1 else _of_several(lines)
+    return f'{{"model":{model},"provider":{provider}{several},"tokens":{tokens}}}'
+
+
+def _of_several(lines: Sequence[Line]) -> str:
+    since = stored_time(min(line.effective_at for line in lines))
+    return f',"records":{len(lines)},"since":"{since}"'
 
 
 def _with_replayed(
@@ -256,6 +282,8 @@ def _with_replayed(
     found = usage.by_ids(account_id, list(known.values()))
     by_digest = {digest: found[record_id] for digest, record_id in known.items()}
     return [
-        Outcome(by_digest[wish.digest], replayed=True) if wish.digest in by_digest else outcome
+        Outcome(by_digest[wish.digest], replayed=True)
+        if wish.digest in by_digest and not outcome.error
+        else outcome
         for wish, outcome in zip(wishes, outcomes, strict=False)
     ]

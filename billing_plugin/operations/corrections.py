@@ -20,6 +20,7 @@ from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.ledger import checked_reason
 from billing_plugin.operations.once import Once, once
 from billing_plugin.operations.till import Till, open_till
+from billing_plugin.periods import parse_time
 
 _NOT = "not_reversible"
 REVERSIBLE = ("usage", "support", "promotion", "adjustment")
@@ -129,7 +130,11 @@ def _credited(entry: LedgerEntry) -> int:
 
 def _charged(entry: LedgerEntry) -> dict[UsageRecord, int]:
     """The records of a charge, each with the nanos that it still costs after its corrections."""
-    records = usage.of_entry(entry.account_id, entry.id) if entry.kind == "usage" else []
+    if entry.kind != "usage":
+        return {}
+    first = entry.metadata.get("since")  # of several uses the earliest; the entry has the latest
+    span = (parse_time(first) if first else entry.effective_at, entry.effective_at)
+    records = usage.of_entry(entry.account_id, entry.id, span)
     before = usage.corrections([record.id for record in records])
     return {record: record.cost_nanos + before.get(record.id, 0) for record in records}
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from billing_plugin.context import Actor, now, write_transaction
-from billing_plugin.models import doctor, idempotency
+from billing_plugin.models import doctor, idempotency, sync_jobs
 from billing_plugin.models.doctor import BrokenSeal
 from billing_plugin.operations.catalogue import operation
+
+
+PRUNING = "idempotency keys"  # the name of its schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,15 @@ def verify_ledger(actor: Actor, *, account: str | None = None) -> Verification:
 
 @operation(scope="jobs:run", effect="writes")
 def prune_idempotency_keys(actor: Actor) -> int:
-    """Takes away idempotency keys older than 35 days, in small steps; returns how many."""
+    """Takes away idempotency keys older than 35 days, in small steps; returns how many.
+
+    Once a day, however many ask: the first takes the day's slot. What a crash leaves is taken
+    the next day.
+    """
     del actor
+    with write_transaction():
+        if not sync_jobs.claim_slot(PRUNING, idempotency.day_of(now()), now()):
+            return 0
     total = 0
     while True:
         with write_transaction():

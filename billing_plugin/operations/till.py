@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing_plugin.context import Actor
+from billing_plugin.context import Actor, Signature
 from billing_plugin.errors import BillingError
 from billing_plugin.models import credits, holds, ledger, limits
 from billing_plugin.models.ceilings import Ceilings
@@ -77,19 +77,19 @@ class Till:
         return self.ceilings.refusal(dims, nanos, at) or self.book.refusal(nanos)
 
 
-def open_book(actor: Actor, account_id: str) -> Book:
+def open_book(by: Actor | Signature, account_id: str) -> Book:
     """The account's book, locked, looked after, its entries signed by the actor."""
-    return open_till(actor, account_id).book
+    return open_till(by, account_id).book
 
 
-def open_till(actor: Actor, account_id: str) -> Till:
+def open_till(by: Actor | Signature, account_id: str) -> Till:
     """The account's till, looked after. Needs a write transaction. Raises NotFound."""
     book = ledger.open_book(account_id)
     rules = limits.rules(account_id, book.limits_version)
     till = Till(book, Ceilings(account_id, rules, book.at))
     if book.at >= book.due_at:
         look_after(till)
-    book.signature = actor.signature
+    book.signature = by if isinstance(by, Signature) else by.signature
     return till
 
 

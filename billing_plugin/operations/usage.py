@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from billing_plugin.context import Actor, current, now, write_transaction
@@ -16,6 +17,7 @@ from billing_plugin.money import Money
 from billing_plugin.operations import quick
 from billing_plugin.operations.catalogue import operation, storable
 from billing_plugin.operations.charging import Outcome, Wish, charge_all
+from billing_plugin.operations.group import charge_in_turn
 from billing_plugin.operations.prices import rate
 from billing_plugin.operations.till import open_till
 from billing_plugin.periods import Period, aware
@@ -24,6 +26,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 MAX_TOKENS = 10**12
 MAX_NAME_LENGTH = 200
 MAX_PAGE = 100
+_INTEGER = frozenset({int})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,23 +143,38 @@ def wishes_of(
 
 def check_usage(used: Usage, at: datetime) -> None:
     """Raises InvalidRequest for names, counts, times or metadata that cannot be."""
-    if not used.model or max(len(used.model), len(used.provider)) > MAX_NAME_LENGTH:
-        raise InvalidRequest(f"A use names its model, with 1 to {MAX_NAME_LENGTH} characters.")
-    storable(used.model + used.provider)
+    _check_names(used.model, used.provider)
     if used.metadata:
         dump(used.metadata)
         if not all(isinstance(name, str) for name in used.metadata):
             raise InvalidRequest("Names in metadata are text.")
-    for count in usage.counts_of(used):
-        if type(count) is not int or not 0 <= count <= MAX_TOKENS:
-            raise InvalidRequest(f"Token counts are whole numbers from 0 to {MAX_TOKENS}.")
+    counts = usage.counts_of(used)
+    if not _INTEGER.issuperset(map(type, counts)) or min(counts) < 0 or max(counts) > MAX_TOKENS:
+        raise InvalidRequest(f"Token counts are whole numbers from 0 to {MAX_TOKENS}.")
     if used.effective_at and aware(used.effective_at) > at + CLOCK_SKEW:
         raise InvalidRequest("effective_at lies in the future.", code="future_time")
+
+
+@lru_cache(maxsize=1024)  # the same few names, again and again
+def _check_names(model: str, provider: str) -> None:
+    if not model or max(len(model), len(provider)) > MAX_NAME_LENGTH:
+        raise InvalidRequest(f"A use names its model, with 1 to {MAX_NAME_LENGTH} characters.")
+    storable(model + provider)
 
 
 def _charged(actor: Actor, account_id: str, used: Usage, *, key: str | None) -> Outcome:
     at = now()
     [wish] = wishes_of(actor, account_id, [Submission(used, key)], at=at)
+    if current().settings.group_commit and not current().database.in_transaction():
+        outcome = charge_in_turn(account_id, wish, lambda: _alone(actor, account_id, wish, at=at))
+    else:
+        outcome = _alone(actor, account_id, wish, at=at)
+    if outcome.error:
+        raise outcome.error
+    return outcome
+
+
+def _alone(actor: Actor, account_id: str, wish: Wish, *, at: datetime) -> Outcome:
     record = quick.charge(account_id, wish, at)
     if record is not None:
         return Outcome(record)
@@ -164,6 +182,4 @@ def _charged(actor: Actor, account_id: str, used: Usage, *, key: str | None) -> 
         till = open_till(actor, account_id)
         known = idempotency.replays([wish.intent]) if wish.intent else {}
         [outcome] = charge_all(till, [wish], known=known)
-    if outcome.error:
-        raise outcome.error
-    return outcome
+        return outcome

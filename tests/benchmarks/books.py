@@ -57,6 +57,13 @@ class Arena:
     theirs: Busy
     raw: RawSqlite | RawPostgresql
     conditions: dict[str, Any]
+    place: str  # of the reference's database
+
+    def another_raw(self) -> RawSqlite | RawPostgresql:
+        """The reference once more, with a connection of its own."""
+        place, theirs = self.place, self.theirs
+        kind = RawSqlite if self.backend == "sqlite" else RawPostgresql
+        return kind(place, theirs.account_id, theirs.limit_id, ceiling=CEILING.nanos)
 
     def agrees(self) -> bool:
         """Whether both books are healthy and say the same."""
@@ -115,7 +122,7 @@ def _sqlite(folder: Path) -> Arena:
         f"{folder}/theirs.db", theirs.account_id, theirs.limit_id, ceiling=CEILING.nanos
     )
     ours = busy(f"sqlite:///{folder}/ours.db")
-    return Arena("sqlite", ours, theirs, raw, {"synchronous": "FULL"})
+    return Arena("sqlite", ours, theirs, raw, {"synchronous": "FULL"}, f"{folder}/theirs.db")
 
 
 def _postgresql(one: str, other: str) -> Arena:
@@ -123,7 +130,7 @@ def _postgresql(one: str, other: str) -> Arena:
     raw = RawPostgresql(other, theirs.account_id, theirs.limit_id, ceiling=CEILING.nanos)
     shown = raw.connection.execute("SHOW server_version").fetchone()
     said = {"postgresql": shown[0].split()[0] if shown else "?", "fsync": "on"}
-    return Arena("postgresql", ours, theirs, raw, said)
+    return Arena("postgresql", ours, theirs, raw, said, other)
 
 
 def _closed(found: list[Arena]) -> None:

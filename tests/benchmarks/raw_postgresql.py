@@ -16,8 +16,8 @@ from uuid6 import uuid7
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ISO = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
-SEAL = f"""encode(sha256(convert_to(concat_ws(E'\\n', v.seal, v.sequence + 1, v.posted_nanos - %(n)s,
-    to_char(%(effective)s::timestamptz AT TIME ZONE 'UTC', {ISO}),
+SEAL = f"""encode(sha256(convert_to(concat_ws(E'\\n', v.seal, v.sequence + 1,
+    v.posted_nanos - %(n)s, to_char(%(effective)s::timestamptz AT TIME ZONE 'UTC', {ISO}),
     to_char(%(at)s::timestamptz AT TIME ZONE 'UTC', {ISO}), %(said)s::text), 'UTF8')), 'hex')"""
 SPENT = """
 ent AS (INSERT INTO billing_ledger_entry (id, account_id, counter_account, kind, amount_nanos,
@@ -52,7 +52,7 @@ upd AS (UPDATE billing_account a SET posted_nanos = v.posted_nanos - %(n)s,
 {SPENT},
 lim AS (UPDATE billing_limit_counter SET spent_nanos = spent_nanos + %(n)s FROM upd
   WHERE limit_id = %(limit)s AND bucket = '' AND window_start = %(month)s::timestamptz),
-key AS (INSERT INTO billing_idempotency_key (digest, content, result_id, day)
+key AS (INSERT INTO billing_idempotency_key (digest, content, result_id, day_number)
   SELECT %(digest)s, %(content)s, %(record)s, %(number)s FROM upd)
 SELECT ok FROM v
 """

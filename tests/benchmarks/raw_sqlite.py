@@ -10,6 +10,7 @@ import hashlib
 import json
 import sqlite3
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from uuid6 import uuid7
 
@@ -53,7 +54,8 @@ COUNT = (
     " DO UPDATE SET spent_nanos = excluded.spent_nanos, held_nanos = excluded.held_nanos"
 )
 REMEMBER = (
-    "INSERT INTO billing_idempotency_key (digest, content, result_id, day) VALUES (?, ?, ?, ?)"
+    "INSERT INTO billing_idempotency_key (digest, content, result_id, day_number)"
+    " VALUES (?, ?, ?, ?)"
 )
 HOLD = (
     "INSERT INTO billing_hold (id, account_id, amount_nanos, currency, status, actor, provider,"
@@ -86,7 +88,7 @@ class RawSqlite:
         try:
             state = execute(LOCK, (self.account_id,)).fetchone()
             if execute(KNOWN, (digest,)).fetchone():
-                raise ValueError("a replay")
+                _refuse("a replay")
             record_id = self._spend(state, nanos, provider=provider, model=model, at=at)
             execute(REMEMBER, (digest, content, record_id, (at - EPOCH).days))
             execute("COMMIT")
@@ -103,7 +105,7 @@ class RawSqlite:
             posted, held, floor, *_ = execute(LOCK, (self.account_id,)).fetchone()
             spent, limited = execute(COUNTER, (self.limit_id, month)).fetchone()
             if posted - held - nanos < floor or spent + limited + nanos > self.ceiling:
-                raise ValueError("refused")
+                _refuse("refused")
             hold_id = f"hold_{uuid7().hex}"
             execute(RESERVE, (held + nanos, self.account_id))
             execute(COUNT, (self.limit_id, month, spent, limited + nanos))
@@ -124,7 +126,7 @@ class RawSqlite:
             state = execute(LOCK, (self.account_id,)).fetchone()
             amount, status, made, expires = execute(FIND_HOLD, (hold_id,)).fetchone()
             if status != "open" or nanos > amount or expires <= _iso(at):
-                raise ValueError("refused")
+                _refuse("refused")
             record_id = self._spend(
                 state, nanos, provider=provider, model=model, at=at, hold=(hold_id, amount, made)
             )
@@ -145,7 +147,7 @@ class RawSqlite:
         posted, held, floor, sequence, seal, _ = state
         spent, limited = execute(COUNTER, (self.limit_id, month)).fetchone()
         if posted - held + freed - nanos < floor or spent + limited + nanos - freed > self.ceiling:
-            raise ValueError("refused")
+            _refuse("refused")
         entry_id, record_id = f"led_{uuid7().hex}", f"use_{uuid7().hex}"
         metadata = json.dumps(
             {"model": model, "provider": provider, "tokens": 0}, sort_keys=True,
@@ -167,6 +169,10 @@ class RawSqlite:
         execute(ROLL_UP, (self.account_id, effective[:10], provider, model, nanos))
         execute(COUNT, (self.limit_id, month, spent + nanos, limited - freed))
         return record_id
+
+
+def _refuse(why: str) -> NoReturn:
+    raise ValueError(why)
 
 
 def _hash(text: str) -> bytes:

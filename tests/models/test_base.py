@@ -126,10 +126,10 @@ def test_models_read_what_constant_sql_wrote(billing: Billing, actor: Actor) -> 
 def test_few_rows_and_many_are_inserted_alike(billing: Billing, number: int) -> None:
     """Many rows take another way into PostgreSQL than few: both bring the same values."""
     rows = [(bytes([slot, 0, 92, 10]), b"\\x00\t", "é\t\\n\n", slot) for slot in range(number)]
-    columns = "digest, content, result_id, day"
+    columns = "digest, content, result_id, day_number"
     with billing.instance.active(), context.write_transaction():
         insert_many("billing_idempotency_key", columns, iter(rows), number=number)
-        found = fetch_all(f"SELECT {columns} FROM billing_idempotency_key ORDER BY day")
+        found = fetch_all(f"SELECT {columns} FROM billing_idempotency_key ORDER BY day_number")
     assert [(bytes(row[0]), bytes(row[1]), *row[2:]) for row in found] == rows
 
 

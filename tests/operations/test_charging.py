@@ -45,6 +45,7 @@ def test_each_provider_and_model_of_a_batch_has_one_entry(billing: Billing, acto
     ]  # fmt: skip
     assert found[records[0].entry_id].metadata == {
         "model": "m", "provider": "p", "records": 3, "tokens": 12,
+        "since": "2026-03-09T14:32:00.000000Z",
     }  # fmt: skip
     assert found[records[1].entry_id].metadata == {"model": "n", "provider": "p", "tokens": 0}
     assert counts(billing)["ledger_entry"] == 4
