@@ -22,9 +22,9 @@ NAIVE_WRITE = (
     "WITH moved AS (UPDATE billing_account SET posted_nanos = posted_nanos - ?,"
     " sequence = sequence + 1 WHERE id = ? RETURNING id, posted_nanos, sequence)"
     " INSERT INTO billing_ledger_entry (id, account_id, counter_account, kind, amount_nanos,"
-    " currency, balance_after_nanos, sequence, metadata, effective_at, recorded_at)"
-    " SELECT ?, id, 'revenue', 'adjustment', ?, 'USD', posted_nanos, sequence, '{}', now(), now()"
-    " FROM moved"
+    " currency, balance_after_nanos, sequence, actor, metadata, effective_at, recorded_at, seal)"
+    " SELECT ?, id, 'revenue', 'adjustment', ?, 'USD', posted_nanos, sequence, 'host', '{}', now(),"
+    " now(), '' FROM moved"
 )
 
 

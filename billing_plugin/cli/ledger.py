@@ -10,8 +10,8 @@ import click
 
 from billing_plugin import operations
 from billing_plugin.cli.base import ACCOUNT, DATABASE, JSON, account_id_of, operator_of, show
-from billing_plugin.models.doctor import BrokenSeal
 from billing_plugin.money import Money
+from billing_plugin.operations.doctor import BrokenSeal
 from billing_plugin.periods import days_between, parse_time
 
 ONCE = click.option("--idempotency-key", help="The same key does it once.")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from billing_plugin import periods
 from billing_plugin.errors import LimitExceeded
 from billing_plugin.models.base import Row, execute_many, stored_time
-from billing_plugin.models.counters import Counter, load_one, load_slots
+from billing_plugin.models.counters import Counter, load_one, load_slots, tally
 from billing_plugin.models.limits import HARD, METADATA, SHADOW, SOFT, WHOLE, Cell, Rule
 from billing_plugin.models.usage import Dims
 from billing_plugin.money import Money
@@ -138,6 +138,16 @@ class Ceilings:
             found = self._counters[key] = load_one(self.account_id, cell, period)
         return found
 
+    def lay_out(self) -> None:
+        """Counts every bucket of the rules from the books, from the present windows on: so a new
+        partition shows what was used before it was set. Call `store` to keep it."""
+        for rule in self.rules:
+            start = self.first_slot(rule, self.at) if rule.slides else rule.period(self.at).start
+            counted = tally(self.account_id, rule, Period(start, periods.END))
+            for (bucket, begun), counter in counted.items():
+                counter.changed = True
+                self._counters[rule.id, bucket, begun] = counter
+
     def store(self) -> None:
         """Writes the counters that changed and the notices, in the present transaction."""
         execute_many(_STORE, self.changed_rows())
@@ -155,6 +165,7 @@ class Ceilings:
         """Writes what soft and shadow limits had to say."""
         at = stored_time(self.at)
         execute_many(_NOTICE, [(*notice, at, at) for notice in self.notices])
+        self.notices.clear()
 
     def _fullest(self, cell: Cell, at: datetime) -> Counter:
         """The window of the instant; of windows that slide, the one that holds the instant and

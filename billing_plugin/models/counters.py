@@ -81,15 +81,21 @@ def load_slots(account_id: str, cell: Cell, starts: list[datetime]) -> dict[date
 def count(account_id: str, cell: Cell, period: Period) -> dict[datetime, Counter]:
     """What the books say about a bucket in a period, by the start of the rule's window (or slot)
     in it."""
-    rule, bucket = cell
-    found: dict[datetime, Counter] = {}
+    counted = tally(account_id, cell.rule, period)
+    return {start: one for (bucket, start), one in counted.items() if bucket == cell.bucket}
+
+
+def tally(account_id: str, rule: Rule, period: Period) -> dict[tuple[str, datetime], Counter]:
+    """What the books say about every bucket of a rule in a period, by bucket and the start of the
+    window (or slot)."""
+    found: dict[tuple[str, datetime], Counter] = {}
     for at, dims, nanos in _uses(account_id, rule, period):
-        if rule.bucket(dims) == bucket:
-            found.setdefault(rule.period(at).start, Counter()).spent_nanos += nanos
+        if (bucket := rule.bucket(dims)) is not None:
+            found.setdefault((bucket, rule.period(at).start), Counter()).spent_nanos += nanos
     for hold in holds.open_within(account_id, period.start, period.end):
-        if rule.bucket(hold.dims) == bucket:
-            start = rule.period(hold.created_at).start
-            found.setdefault(start, Counter()).held_nanos += hold.amount_nanos
+        if (bucket := rule.bucket(hold.dims)) is not None:
+            key = (bucket, rule.period(hold.created_at).start)
+            found.setdefault(key, Counter()).held_nanos += hold.amount_nanos
     return found
 
 

@@ -104,13 +104,13 @@ def take_back(book: Book, entry_id: str, nanos: int) -> None:
 
 
 def expire(book: Book) -> None:
-    """Enters what has expired. Money that is held stays until its hold is resolved.
+    """Enters what has expired, in the order in which it did, however late that is noticed. Money
+    that is held stays until its hold is resolved.
 
     The book must have been settled.
     """
-    for grant in left(book.account_id):
-        if grant.expires_at is None or grant.expires_at > book.at:
-            continue
+    over = [one for one in left(book.account_id) if (one.expires_at or END) <= book.at]
+    for grant in sorted(over, key=lambda one: one.expires_at):
         gone = min(grant.remaining_nanos, max(book.posted_nanos - book.held_nanos, 0))
         if gone:
             book.enter(Movement("expiry", -gone, grant.expires_at, grant.entry_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from billing_plugin import context
-from billing_plugin.models.base import fetch_all
+from billing_plugin.models.base import fetch_all, fetch_one
 from billing_plugin.money import Money
 from billing_plugin.periods import Period
 
@@ -36,3 +36,15 @@ def spend(account_id: str, period: Period, *, group_by: str, currency: str) -> l
         (account_id, period.start, period.end, currency),
     )
     return [SpendGroup(key, Money(int(total), currency), count) for key, total, count in rows]
+
+
+def flagged(account_id: str, period: Period, currency: str) -> SpendGroup:
+    """What of it was charged although no price was known (see the setting `unpriced`)."""
+    row = fetch_one(
+        "SELECT COALESCE(SUM(cost_nanos), 0), COUNT(*) FROM billing_usage_record"
+        " WHERE account_id = ? AND effective_at >= ? AND effective_at < ? AND currency = ?"
+        " AND flagged = 1",
+        (account_id, period.start, period.end, currency),
+    )
+    total, number = row or (0, 0)
+    return SpendGroup("flagged", Money(int(total), currency), number)

@@ -31,7 +31,7 @@ _WHOLE = {"sequence", "day_number", "records", "flagged"}
 
 
 def write(
-    book: Book, ceilings: Ceilings, records: Sequence[UsageRecord],
+    book: Book, ceilings: Ceilings, records: Sequence[UsageRecord], *,
     done: Sequence[tuple[Intent, str]],
 ) -> None:  # fmt: skip
     """Stores all of it in the present transaction, under the account's lock."""

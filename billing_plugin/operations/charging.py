@@ -184,7 +184,7 @@ class Charge:
             for line, record in zip(self.lines, records, strict=True)
             if line.wish.intent
         ]
-        store.write(self.till.book, self.till.ceilings, records, done)
+        store.write(self.till.book, self.till.ceilings, records, done=done)
         return records
 
     def _records(self) -> list[UsageRecord]:

@@ -9,8 +9,9 @@ from billing_plugin.models import doctor, idempotency, sync_jobs
 from billing_plugin.models.doctor import BrokenSeal
 from billing_plugin.operations.catalogue import operation
 
-
 PRUNING = "idempotency keys"  # the name of its schedule
+
+__all__ = ["BrokenSeal", "Verification", "check_ledger", "prune_idempotency_keys", "verify_ledger"]
 
 
 @dataclass(frozen=True, slots=True)

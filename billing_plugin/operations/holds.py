@@ -142,7 +142,7 @@ def release(actor: Actor, account_id: str, hold_id: str) -> Held:
         till.free(found)
         holds.resolve(found, EXPIRED if over else RELEASED, till.book.at)
         till.close()
-        return Held(holds.get(account_id, hold_id))
+        return Held(holds.get(account_id, hold_id), replayed=over)
 
 
 @operation(scope="holds:write", effect="spends")

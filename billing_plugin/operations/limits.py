@@ -133,6 +133,7 @@ def update_limit(
         if changes:
             said = limits.said_by(limit) | _known(changes)
             limits.replan(limit, checked_plan(**said), book.at)
+            _lay_out(limits.get(account_id, limit_id), book.at)
         after = limits.get(account_id, limit_id)
         _audit(book, "limit.update", limit_id, before=before, after=facts(after))
         return state_of(after, book.at)
@@ -239,8 +240,17 @@ def _put(book: Book, amount: Money, plan: Plan) -> str:
     known = limits.find(book.account_id, plan)
     before = facts(known) if known is not None and known.active else None
     made = limits.put(book.account_id, amount, plan, at=book.at)
+    if before is None:
+        _lay_out(made, book.at)
     _audit(book, "limit.set", made.id, before=before, after=facts(made))
     return str(made.id)
+
+
+def _lay_out(limit: SpendingLimit, at: datetime) -> None:
+    if limit.partitions:
+        ceilings = Ceilings(limit.account_id, [limits.rule_of(limit)], at)
+        ceilings.lay_out()
+        ceilings.store()
 
 
 def _audit(book: Book, action: str, limit_id: str, **change: dict[str, Any] | None) -> None:

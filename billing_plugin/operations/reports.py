@@ -15,13 +15,17 @@ from billing_plugin.periods import MONTHLY, Period, window
 
 @dataclass(frozen=True, slots=True)
 class SpendReport:
-    """Metered spend in a half-open period: exact total and groups that add up to it."""
+    """Metered spend in a half-open period: exact total and groups that add up to it.
+
+    `flagged` says how much of the total, and how many uses, were charged without a known price.
+    """
 
     period: Period
     group_by: str
     total: Money
     count: int
     groups: list[SpendGroup]
+    flagged: SpendGroup
     zone: str = "UTC"
     source: str = "metered"
 
@@ -40,4 +44,5 @@ def report_spend(
     groups = reports.spend(account_id, span, group_by=group_by, currency=account.currency)
     total = sum((group.amount for group in groups), Money.zero(account.currency))
     count = sum(group.count for group in groups)
-    return SpendReport(span, group_by, total, count, groups)
+    flagged = reports.flagged(account_id, span, account.currency)
+    return SpendReport(span, group_by, total, count, groups, flagged)

@@ -76,9 +76,8 @@ def test_records_are_listed_newest_first_and_by_period(billing: Billing, actor: 
         assert [one.id for one in usage.page(mine, period=period)] == [ids[1]]
         last = usage.originals(mine, Period(START - HOUR, START + HOUR), after=ids[0], limit=9)
         assert [one.id for one in last] == [ids[1]]
-        assert [one.id for one in usage.of_entry(mine, made[0].entry_id, (START, START))] == [
-            ids[0]
-        ]
+        span = (made[0].effective_at, made[0].effective_at)
+        assert [one.id for one in usage.of_entry(mine, made[0].entry_id, span)] == [ids[0]]
 
 
 def test_only_a_correction_may_be_negative(billing: Billing, actor: Actor) -> None:

@@ -10,7 +10,7 @@ from billing_plugin import Actor, Billing, Money, errors, operations
 from billing_plugin.operations import Usage
 from billing_plugin.operations.reports import SpendReport
 from billing_plugin.periods import Period
-from tests.factories import START, account_with
+from tests.factories import START, account_with, billing_on
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 SPENT = [
@@ -77,3 +77,14 @@ def test_a_report_is_of_ones_own_account(billing: Billing, spender: Actor) -> No
 def test_unknown_groups_are_refused(spender: Actor, by: str) -> None:
     with pytest.raises(errors.InvalidRequest):
         report(spender, by=by)
+
+
+def test_spend_without_a_known_price_is_counted_and_shown(database_url: str) -> None:
+    billing = billing_on(database_url, unpriced="allow")
+    owner = account_with(billing, "10")
+    account_id = str(owner.account_id)
+    operations.record_usage(owner, account_id, Usage("no-such-model-anywhere", input_tokens=5))
+    operations.charge(owner, account_id, Money.parse("1"))
+    report = operations.report_spend(owner, account_id)
+    assert (report.flagged.count, report.flagged.amount) == (1, Money.zero())
+    assert (report.count, report.total) == (2, Money.parse("1"))

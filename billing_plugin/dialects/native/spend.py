@@ -35,6 +35,12 @@ GROUP = shape(
     amount=MONEY,
     count=WHOLE,
 )
+FLAGGED = shape(
+    "FlaggedSpend",
+    "What of the total was charged although no price was known.",
+    amount=MONEY,
+    count=WHOLE,
+)
 SPEND = shape(
     "Spend",
     "Spend with its period (half-open), zone and source.",
@@ -46,6 +52,7 @@ SPEND = shape(
     total=MONEY,
     count=WHOLE,
     groups=many(GROUP),
+    flagged=FLAGGED,
 )
 
 
@@ -74,4 +81,5 @@ def _shape(report: SpendReport) -> dict[str, Any]:
         "total": money(report.total),
         "count": report.count,
         "groups": groups,
+        "flagged": {"amount": money(report.flagged.amount), "count": report.flagged.count},
     }

@@ -1,0 +1,114 @@
+"""What each of fifty callers says with one key. Light to import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+from billing_plugin import Money, operations
+from billing_plugin.config import Settings
+from billing_plugin.context import Actor, Instance, connect_to
+from billing_plugin.operations import Submission, Usage
+from billing_plugin.processors.fake import FakeProcessor
+
+KEY = "the very same"
+Answer = tuple[str, bool | None]  # what everybody must be told alike; whether it was a replay
+
+
+def charge(actor: Actor, account_id: str, _: str) -> Answer:
+    used = Usage("m", cost=Money(17))
+    done = operations.record_usage(actor, account_id, used, idempotency_key=KEY)
+    assert done.record
+    return f"{done.record.id} {done.record.cost} {done.record.recorded_at}", done.replayed
+
+
+def batch(actor: Actor, account_id: str, _: str) -> Answer:
+    said = [Submission(Usage("m", cost=Money(17)), f"{KEY} {number}") for number in range(2)]
+    done = operations.record_usage_batch(actor, account_id, said)
+    ids = [one.record.id for one in done if one.record]
+    assert len({one.replayed for one in done}) == 1
+    return f"{ids}", done[0].replayed
+
+
+def hold(actor: Actor, account_id: str, _: str) -> Answer:
+    done = operations.hold(actor, account_id, Money(17), idempotency_key=KEY)
+    return f"{done.hold.id} {done.hold.amount} {done.hold.expires_at}", done.replayed
+
+
+def capture(actor: Actor, account_id: str, about: str) -> Answer:
+    done = operations.capture(actor, account_id, about, taken=Money(60))
+    return f"{done.hold.id} {done.hold.captured} {done.record.id}", done.replayed
+
+
+def top_up(actor: Actor, account_id: str, _: str) -> Answer:
+    done = operations.top_up(actor, account_id, Money.parse("25"), idempotency_key=KEY)
+    return f"{done.id} {done.amount_nanos}", None
+
+
+def set_limit(actor: Actor, account_id: str, _: str) -> Answer:
+    done = operations.set_limit(actor, account_id, Money.parse("50"), idempotency_key=KEY)
+    return f"{done.limit.id} {done.limit.amount} {done.limit.revision}", None
+
+
+def refund_charge(actor: Actor, account_id: str, about: str) -> Answer:
+    done = operations.refund_charge(actor, account_id, about, amount=Money(30), idempotency_key=KEY)
+    return f"{done.id} {done.amount} {done.sequence}", None
+
+
+def reverse_entry(actor: Actor, account_id: str, about: str) -> Answer:
+    done = operations.reverse_entry(actor, account_id, about)
+    return f"{done.id} {done.amount} {done.sequence}", None
+
+
+def adjust(actor: Actor, account_id: str, _: str) -> Answer:
+    done = operations.adjust(actor, account_id, Money(17), idempotency_key=KEY)
+    return f"{done.id} {done.sequence}", None
+
+
+def grant_credit(actor: Actor, account_id: str, _: str) -> Answer:
+    done = operations.grant_credit(actor, account_id, Money(17), idempotency_key=KEY)
+    return f"{done.id} {done.sequence}", None
+
+
+def request_limit_raise(actor: Actor, account_id: str, about: str) -> Answer:
+    done = operations.request_limit_raise(
+        actor, account_id, about, amount=Money(17), lasts_s=60, idempotency_key=KEY
+    )
+    return f"{done.id} {done.until_at}", None
+
+
+ASKED: dict[str, Callable[[Actor, str, str], Answer]] = {
+    "charge": charge,
+    "record_usage_batch": batch,
+    "hold": hold,
+    "capture": capture,
+    "top_up": top_up,
+    "set_limit": set_limit,
+    "refund_charge": refund_charge,
+    "reverse_entry": reverse_entry,
+    "adjust": adjust,
+    "grant_credit": grant_credit,
+    "request_limit_raise": request_limit_raise,
+}
+
+
+def in_threads(
+    name: str, _: int, *, url: str, account_id: str, about: str, threads: int, begin: Any
+) -> list[Answer]:
+    """One process: its threads wait for each other and for the other processes, then all ask."""
+    database: Any = connect_to(url)
+    instance = Instance(database=database, settings=Settings(), processor=FakeProcessor())
+    actor = Actor(instance, scopes=frozenset({"*"}))
+    together = Barrier(threads, action=lambda: begin.wait(60))
+
+    def ask(_: int) -> Answer:
+        together.wait(60)
+        return ASKED[name](actor, account_id, about)
+
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(ask, range(threads)))
+    finally:
+        database.close_all()

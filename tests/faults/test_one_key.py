@@ -1,0 +1,107 @@
+"""The same idempotency key from fifty callers at once: one effect, equal answers.
+
+Five fresh processes of ten threads each say the very same thing at the same moment, for every
+operation that takes a key.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing.managers import SyncManager
+from typing import Any
+
+import pytest
+
+from billing_plugin import Money, operations
+from billing_plugin.operations import Usage
+from tests.books import complaints, counts
+from tests.factories import account_with, billing_on
+from tests.faults.same import ASKED, in_threads
+
+PROCESSES, THREADS = 5, 10
+# the rows that one effect leaves, beside what was there before
+EFFECTS: dict[str, dict[str, int]] = {
+    "charge": {"usage_record": 1, "ledger_entry": 1, "usage_rollup": 1},
+    "record_usage_batch": {"usage_record": 2, "ledger_entry": 1, "usage_rollup": 1},
+    "hold": {"hold": 1},
+    "capture": {"usage_record": 1, "ledger_entry": 1, "usage_rollup": 1},
+    "top_up": {"topup": 1, "ledger_entry": 1, "credit_grant": 1},
+    "set_limit": {"spending_limit": 1, "audit": 1},
+    "refund_charge": {"ledger_entry": 1, "usage_record": 1, "credit_grant": 1},
+    "reverse_entry": {"ledger_entry": 1, "usage_record": 1, "credit_grant": 1},
+    "adjust": {"ledger_entry": 1, "credit_grant": 1},
+    "grant_credit": {"ledger_entry": 1, "credit_grant": 1},
+    "request_limit_raise": {"limit_raise": 1, "audit": 1},
+}
+WITHOUT_A_KEY = {"capture", "reverse_entry"}  # once by what they are about
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[tuple[ProcessPoolExecutor, SyncManager]]:
+    """Processes that have imported everything, and signs between them."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.faults.same"])
+    with context.Manager() as manager, ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+        yield pool, manager
+
+
+def test_every_operation_with_a_key_is_asked() -> None:
+    assert set(EFFECTS) == set(ASKED)
+    keyed = {
+        name
+        for name in operations.CATALOGUE
+        if "idempotency_key" in _parameters(getattr(operations, name, None))
+    }
+    assert keyed - {"record_usage"} == set(EFFECTS) - WITHOUT_A_KEY - {"record_usage_batch"}
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_fifty_callers_with_one_key_have_one_effect(
+    database_url: str, fresh: tuple[ProcessPoolExecutor, SyncManager], name: str
+) -> None:
+    pool, manager = fresh
+    billing = billing_on(database_url)  # with the clock of the wall, as the processes have it
+    actor = account_with(billing, "100")
+    account_id = str(actor.account_id)
+    about = _prepared(name, actor, account_id)
+    before = counts(billing)
+    begin = manager.Barrier(PROCESSES)
+    work: Callable[[int], list[Any]] = partial(
+        in_threads, name, url=database_url, account_id=account_id, about=about,
+        threads=THREADS, begin=begin,
+    )  # fmt: skip
+    answers = [answer for part in pool.map(work, range(PROCESSES)) for answer in part]
+    assert len(answers) == PROCESSES * THREADS
+    assert len({facts for facts, _ in answers}) == 1, Counter(answers)
+    replayed = Counter(again for _, again in answers)
+    if None not in replayed:
+        assert replayed == {False: 1, True: PROCESSES * THREADS - 1}
+    made = Counter(counts(billing)) - Counter(before)
+    keys = {} if name in WITHOUT_A_KEY else {"idempotency_key": 1 + (name == "record_usage_batch")}
+    made.pop("limit_counter", None)
+    if "usage_rollup" in before:
+        made["usage_rollup"] = EFFECTS[name].get("usage_rollup", 0)
+    assert +made == EFFECTS[name] | keys
+    assert complaints(billing) == []
+
+
+def _prepared(name: str, actor: Any, account_id: str) -> str:
+    """The id of what the operation is about, where there must be something first."""
+    if name in ("refund_charge", "reverse_entry"):
+        done = operations.record_usage(actor, account_id, Usage("m", cost=Money(100)))
+        return str(done.record and done.record.entry_id)
+    if name == "capture":
+        return str(operations.hold(actor, account_id, Money(100)).hold.id)
+    if name == "request_limit_raise":
+        return operations.set_limit(actor, account_id, Money.parse("50")).limit.id
+    return ""
+
+
+def _parameters(function: Any) -> tuple[str, ...]:
+    import inspect
+
+    return tuple(inspect.signature(function).parameters) if callable(function) else ()
