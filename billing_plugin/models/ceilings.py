@@ -128,7 +128,7 @@ class Ceilings:
 
     def first_slot(self, rule: Rule, at: datetime) -> datetime:
         """The start of the oldest slot of a sliding window that ends at the instant."""
-        return rule.period(at).start - _reach(rule)
+        return max(rule.period(at).start - _reach(rule), periods.BEGINNING)
 
     def counter(self, cell: Cell, period: Period) -> Counter:
         """The counter of one window or slot; counted from the books where nothing is stored."""
@@ -222,7 +222,7 @@ class Ceilings:
             end = rule.period(at).end
             return None if end == periods.END else end
         newest = rule.period(self.at).start
-        slots = self._slots(cell, self.first_slot(rule, self.at), newest)
+        slots = self._slots(cell, newest - _reach(rule), newest)
         used, ceiling = [counter.used for counter in slots], rule.ceiling(self.at)
         fitting = (step for step in range(1, SLOTS + 1) if sum(used[step:]) + nanos <= ceiling)
         steps = next(fitting, None)

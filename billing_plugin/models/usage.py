@@ -30,6 +30,7 @@ from billing_plugin.money import Money
 from billing_plugin.periods import END, Period
 
 PREFIX = "use"
+EVERY = 2**31  # no limit to the rows of an answer
 TABLE = "billing_usage_record"
 QUANTITIES = (
     "input_tokens",
@@ -269,7 +270,7 @@ def rolled_up(records: Iterable[UsageRecord]) -> list[Row]:
     return [(*key, *cells[key]) for key in sorted(cells)]
 
 
-def _select(where: str, *values: Any, order: str = "id", limit: int = 10_000) -> list[UsageRecord]:
+def _select(where: str, *values: Any, order: str = "id", limit: int = EVERY) -> list[UsageRecord]:
     rows = fetch_all(
         f"SELECT {COLUMNS} FROM {TABLE} WHERE {where} ORDER BY {order} LIMIT {int(limit)}",
         values,

@@ -209,10 +209,12 @@ def test_a_long_window_reaches_back_before_time(billing: Billing, actor: Actor) 
     with billing.instance.active():
         rule = rule_of(actor, 10, window=100 * 366 * 86_400, technique="sliding")
         over = ceilings(actor, rule)
-        assert over.first_slot(rule, START) < BEGINNING
+        assert over.first_slot(rule, START) == BEGINNING
         over.spend(USE, 8, BEGINNING)
         assert over.refusal(USE, 2, START) is None
-        assert over.refusal(USE, 3, START) is not None
+        refusal = over.refusal(USE, 3, START)
+        assert refusal is not None
+        assert refusal.extra["resets_at"] > START
         assert over.used(Cell(rule, ""), START).spent_nanos == 8
 
 

@@ -10,8 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_plugin import Actor, Billing, Money, operations
+from billing_plugin.context import BY_ITSELF, write_transaction
+from billing_plugin.models.idempotency import intent
 from billing_plugin.operations import Submission, Usage
-from billing_plugin.operations.charging import Outcome
+from billing_plugin.operations.charging import Outcome, Wish, charge_all
+from billing_plugin.operations.rating import rate
+from billing_plugin.operations.till import open_till
 from tests.books import complaints, counts
 from tests.deeds import balance, hold, limit, spend
 from tests.factories import START, Clock, account_with
@@ -157,3 +161,27 @@ def test_a_replay_after_a_refusal_is_tried_again(billing: Billing) -> None:
         True,
     ]
     spend(actor, "3")
+
+
+def wish(key: str, units: str) -> Wish:
+    """A wish of one who meets others at the same account, each with a call of its own."""
+    used = use(units)
+    meant = intent("a", "usage", key=key, content=used.content)
+    return Wish(used, BY_ITSELF, intent=meant, rated=rate(used, START))
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_callers_who_meet_conflict_one_by_one(billing: Billing, actor: Actor, soft: bool) -> None:
+    """Other content under a key refuses the one who came with it, and nobody else."""
+    if soft:
+        limit(actor, "1", action="soft")
+    with billing.instance.active():
+        late, wrong = wish("k", "1"), wish("l", "1")
+        late.check_content(wish("k", "1").intent.content)  # type: ignore[union-attr]
+        wrong.check_content(wish("l", "2").intent.content)  # type: ignore[union-attr]
+        with write_transaction():
+            till = open_till(actor, str(actor.account_id))
+            outcomes = charge_all(till, [late, wrong, wish("k", "3"), wish("m", "4")], known={})
+    assert codes(outcomes) == ["ok", "idempotency_conflict", "idempotency_conflict", "ok"]
+    assert balance(actor)[0] == "95.00"
+    assert complaints(billing) == []

@@ -28,7 +28,7 @@ from tests.deeds import (
     spend,
     state,
 )
-from tests.factories import START, Clock, account_with
+from tests.factories import START, Clock, account_with, billing_on
 
 DAY = timedelta(days=1)
 
@@ -253,3 +253,11 @@ def test_corrections_that_make_no_sense_leave_no_trace(billing: Billing, actor: 
     ):  # fmt: skip
         assert refused(act).code == code
     assert everything(billing) == before
+
+
+def test_a_charge_of_very_many_uses_is_reversed_whole(database_url: str) -> None:
+    billing = billing_on(database_url, max_batch=10_001)
+    actor = account_with(billing, "2")
+    entry_id = batch(actor, *["0.0001"] * 10_001)
+    assert reverse(billing, actor, entry_id).amount.text == "1.0001"
+    assert complaints(billing) == []

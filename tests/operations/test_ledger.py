@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from billing_plugin import Actor, Billing, Money, errors, operations
 from billing_plugin.errors import BillingError
 from billing_plugin.operations import Usage
 from tests.books import complaints, counts, everything
-from tests.factories import START, account_with
+from tests.factories import START, Clock, account_with
 
 
 def adjust(billing: Billing, actor: Actor, units: str, **said: Any) -> Any:
@@ -121,3 +122,32 @@ def test_entries_name_the_key_and_the_request(billing: Billing) -> None:
     operations.record_usage(holder, account.id, Usage("m", cost=Money.zero()))
     [entry] = operations.list_entries(holder, account.id)
     assert entry.key_id == made.key.id
+
+
+def test_the_balance_of_a_past_moment(billing: Billing, actor: Actor, clock: Clock) -> None:
+    mine, hour = str(actor.account_id), timedelta(hours=1)
+    for units in ("5", "-30"):
+        clock.forward(hours=1)
+        adjust(billing, actor, units)
+    seen = [
+        (found.posted.text, found.sequence, found.as_of)
+        for at in (START - hour, START, START + hour, START + 1.5 * hour, clock.at)
+        for found in [operations.check_past_balance(actor, mine, at)]
+    ]
+    assert [one[:2] for one in seen] == [
+        ("0.00", 0), ("100.00", 1), ("105.00", 2), ("105.00", 2), ("75.00", 3),
+    ]  # fmt: skip
+    for at, code in ((clock.at + hour, "future_time"), (datetime(2026, 3, 9), "naive_time")):
+        with pytest.raises(errors.InvalidRequest) as refusal:
+            operations.check_past_balance(actor, mine, at)
+        assert refusal.value.code == code
+    with pytest.raises(errors.NotFound):
+        operations.check_past_balance(billing.operator(), "acct_x", START)
+
+
+def test_one_entry_is_found_by_its_account(billing: Billing, actor: Actor) -> None:
+    [entry] = operations.list_entries(actor, str(actor.account_id))
+    assert operations.get_entry(actor, str(actor.account_id), entry.id).sequence == 1
+    other = account_with(billing, "1")
+    with pytest.raises(errors.NotFound):
+        operations.get_entry(other, str(other.account_id), entry.id)

@@ -305,7 +305,7 @@ def test_a_batch_is_one_transaction(
     billing: Billing, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = everything(billing)
-    monkeypatch.setattr("billing_plugin.models.store.write", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("billing_plugin.operations.charging._outcome", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         batch(actor, (use(), "a"), (use(), "b"))
     assert everything(billing) == before
