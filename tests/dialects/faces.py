@@ -81,7 +81,7 @@ ROUTES = [
     Route("native", "GET", f"{NATIVE}/holds", "balance:read"),
     Route("native", "POST", f"{NATIVE}/holds", "holds:write", CENT, 201),
     Route("native", "GET", f"{NATIVE}/holds/<hold_id>", "balance:read", about="hold"),
-    Route("native", "POST", f"{NATIVE}/holds/<hold_id>/capture", HOLDS, CENT, about="hold"),
+    Route("native", "POST", f"{NATIVE}/holds/<hold_id>/capture", HOLDS, {}, about="hold"),
     Route("native", "POST", f"{NATIVE}/holds/<hold_id>/release", HOLDS, {}, about="hold"),
     Route("native", "POST", f"{NATIVE}/holds/<hold_id>/extend", HOLDS, EXTEND, about="hold"),
     Route("native", "GET", f"{NATIVE}/usage", "reports:read"),

@@ -10,7 +10,7 @@ from marshmallow import fields
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
-from billing_plugin.dialects.native.shapes import DAY, MONEY, money
+from billing_plugin.dialects.native.shapes import DAY, MONEY, Flag, money
 from billing_plugin.dialects.openapi import FLAG, TIME, WHOLE, shape
 from billing_plugin.periods import days_between
 
@@ -22,7 +22,7 @@ class ReratingBody(Strict):
     """Whole UTC days, both included; a dry run unless it says otherwise."""
 
     to = fields.String(required=True, validate=DAY)
-    dryRun = fields.Boolean(load_default=True, truthy={True}, falsy={False})
+    dryRun = Flag(load_default=True)
     first = fields.String(required=True, validate=DAY, data_key="from")
 
 

@@ -68,6 +68,15 @@ class Metadata(fields.Dict):
         return _plain_numbers(super()._deserialize(value, attr, data, **kwargs))
 
 
+class Flag(fields.Boolean):
+    """True or false, and nothing that is like it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 class AmountBody(Strict):
     """An amount: whole cents, or exact units as text. One of the two."""
 

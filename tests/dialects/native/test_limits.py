@@ -17,15 +17,23 @@ def test_setting_and_seeing_a_limit(call: Caller) -> None:
     amount = {"amount": "200.00", "cents": 20000, "currency": "USD"}
     assert made == {
         "id": made["id"],
+        "name": "",
         "amount": amount,
+        "ceiling": amount,
         "window": "monthly",
         "zone": "UTC",
+        "technique": "fixed",
         "action": "hard",
+        "filters": {},
+        "partitions": [],
         "spent": NOTHING,
         "held": NOTHING,
         "remaining": amount,
+        "overspent": NOTHING,
         "windowStart": "2026-03-01T00:00:00.000Z",
         "resetsAt": "2026-04-01T00:00:00.000Z",
+        "buckets": [],
+        "revision": 1,
     }
     assert data(call("GET", f"{PATH}/{made['id']}")) == made
     assert data(call("GET", PATH)) == [made]

@@ -33,11 +33,17 @@ def test_a_stated_cost(call: Caller) -> None:
     made = fits(USAGE, data(call("POST", ONE, json=sent), 201))
     assert made == {
         "id": made["id"],
+        "entryId": made["entryId"],
+        "holdId": None,
+        "correctsId": None,
+        "keyId": made["keyId"],
+        "agent": None,
         "provider": "unknown",
         "model": "m",
         "quantities": {},
         "cost": {"amount": "1.25", "cents": 125, "currency": "USD"},
         "price": {"source": "caller"},
+        "flagged": False,
         "metadata": {"run": 7, "share": 0.5, "tags": ["a"]},
         "effectiveAt": "2026-03-09T04:00:00.000Z",
         "recordedAt": "2026-03-09T14:32:00.000Z",
