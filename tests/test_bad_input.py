@@ -138,7 +138,7 @@ BAD_FIELDS: dict[str, dict[str, list[str]]] = {
     f"{NATIVE}/holds": {
         **BAD_AMOUNT,
         **BAD_COUNTED,
-        "model": BAD_NAMES["model"][:-1],
+        "model": [*BAD_TEXT[:-1], "null", f'"{"x" * 201}"'],
         "provider": BAD_NAMES["provider"],
         "metadata": BAD_NAMES["metadata"],
         "expiresInS": [one for one in BAD_SECONDS if one != "null"],
@@ -146,7 +146,7 @@ BAD_FIELDS: dict[str, dict[str, list[str]]] = {
     f"{NATIVE}/holds/<hold_id>/capture": {
         **BAD_AMOUNT,
         **BAD_COUNTED,
-        "model": BAD_NAMES["model"][:-1],
+        "model": [*BAD_TEXT[:-1], "null", f'"{"x" * 201}"'],
         "provider": BAD_NAMES["provider"],
         "metadata": BAD_NAMES["metadata"],
         "policy": [*BAD_TEXT, "null", '"overdrafts"'],

@@ -13,7 +13,6 @@ from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
 from billing_plugin.dialects.native.paging import Listing, PageQuery, pages
 from billing_plugin.dialects.native.shapes import (
-    MODEL,
     MONEY,
     PROVIDER,
     AmountBody,
@@ -32,13 +31,14 @@ if TYPE_CHECKING:
     from billing_plugin.models.holds import Hold
 
 TAGS = ["Holds"]
+_MODEL = validate.Length(max=200)
 _LASTING = validate.Range(min=1, max=MAX_HOLD_S)
 
 
 class HoldBody(AmountBody, Counts):
     """An amount, or the tokens of a model; for how long (none: the setting hold_expires_s)."""
 
-    model = fields.String(load_default="", validate=MODEL)
+    model = fields.String(load_default="", validate=_MODEL)
     provider = fields.String(load_default="", validate=PROVIDER)
     metadata = Metadata(keys=fields.String(), load_default=dict)
     expiresInS = fields.Integer(strict=True, load_default=None, allow_none=True, validate=_LASTING)
@@ -47,7 +47,7 @@ class HoldBody(AmountBody, Counts):
 class CaptureBody(AmountBody, Counts):
     """What the call has cost: an amount, or its tokens; neither: all that is held."""
 
-    model = fields.String(load_default="", validate=MODEL)
+    model = fields.String(load_default="", validate=_MODEL)
     provider = fields.String(load_default="", validate=PROVIDER)
     metadata = Metadata(keys=fields.String(), load_default=dict)
     policy = fields.String(load_default=REFUSE, validate=validate.OneOf(POLICIES))
