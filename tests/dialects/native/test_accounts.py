@@ -72,9 +72,7 @@ def test_a_member_of_the_host_is_no_operator(billing: Billing, call: Caller, act
     assert data(call("POST", f"{NATIVE}/usage", json={"model": "m", "cost": "1"}), 201)
 
 
-def test_an_agent_of_the_host_decides_no_raise(
-    billing: Billing, call: Caller, actor: Actor
-) -> None:
+def test_an_agent_of_the_host_decides_nothing(billing: Billing, call: Caller, actor: Actor) -> None:
     account = str(actor.account_id)
     for scopes in (None, operations.account_scopes()):
         agent = billing.actor(account, scopes=scopes, agent="bot")

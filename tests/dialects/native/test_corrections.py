@@ -61,7 +61,7 @@ def test_a_charge_is_reversed_once(desk: Caller, charged: str) -> None:
     made = fits(ENTRY, data(first, 201))
     assert (made["kind"], made["reversesId"]) == ("reversal", charged)
     assert made["amount"]["amount"] == "3.00"
-    again = desk("POST", path)
+    again = desk("POST", path, json={})
     assert data(again, 201) == made
     assert again.headers["Idempotent-Replayed"] == "true"
     assert "Idempotent-Replayed" not in first.headers
@@ -69,8 +69,8 @@ def test_a_charge_is_reversed_once(desk: Caller, charged: str) -> None:
 
 
 def test_a_reversal_cannot_be_reversed(desk: Caller, charged: str) -> None:
-    made = data(desk("POST", f"{NATIVE}/ledger/{charged}/reversal"), 201)
-    refused = desk("POST", f"{NATIVE}/ledger/{made['id']}/reversal")
+    made = data(desk("POST", f"{NATIVE}/ledger/{charged}/reversal", json={}), 201)
+    refused = desk("POST", f"{NATIVE}/ledger/{made['id']}/reversal", json={})
     assert_refused(refused, "native", 409, "NOT_REVERSIBLE")
 
 
