@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from billing_plugin import Actor, Billing, operations
 from billing_plugin.dialects.native.accounts import ACCOUNT
 from tests.dialects.faces import DESK, NATIVE, assert_refused, data, fits, staffed
@@ -79,3 +81,17 @@ def test_an_agent_of_the_host_decides_nothing(billing: Billing, call: Caller, ac
         billing.authenticate = lambda request, agent=agent: agent  # type: ignore[misc]
         refused = call("POST", f"{NATIVE}/raises/raise_0/approve", json={})
         assert_refused(refused, "native", 403, "FORBIDDEN")
+
+
+def test_many_at_once_open_one_account(billing: Billing) -> None:
+    """No account's lock guards this: the key itself must make them wait for each other."""
+
+    def open_it(_: int) -> tuple[str, bool]:
+        made = operations.create_account(billing.operator(), "Ann", idempotency_key="ann")
+        return made.id, made.replayed
+
+    with ThreadPoolExecutor(16) as crowd:
+        told = list(crowd.map(open_it, range(50)))
+    assert len({account_id for account_id, _ in told}) == 1
+    assert sorted(replayed for _, replayed in told) == [False] + [True] * 49
+    assert len(operations.list_accounts(billing.operator())) == 1
