@@ -50,6 +50,7 @@ class Settings(NamedTuple):
     hold_expires_s: int = 600  # of holds that name no deadline
     max_batch: int = 1_000  # usage records in one request
     max_body_bytes: int = 1_048_576
+    rate_limit_per_minute: int = 6_000  # requests of one API key; 0: no limit
 
     def __repr__(self) -> str:
         """Without what may hold a password."""

@@ -195,7 +195,8 @@ class Mount(Blueprint):
         _refuse_clashes(app, ours=f"{name}.")
         app.extensions.setdefault(EXTENSION, {})[name] = self._billing
         root = (options.get("url_prefix") or self.url_prefix or "").rstrip("/")
-        _watch(app, {root + prefix: face for prefix, face in faces.items()})
+        under = {root + prefix: face for prefix, face in faces.items()}
+        _watch(app, under, self._billing.instance)
 
     def _nest(self, faces: dict[str, Entrance]) -> None:
         if not self._nested:
@@ -313,7 +314,7 @@ def _refuse_shared_methods(rules: list[Rule]) -> None:
         )
 
 
-def _watch(app: Flask, faces: dict[str, Entrance]) -> None:
+def _watch(app: Flask, faces: dict[str, Entrance], instance: Instance) -> None:
     """Answers unknown paths and wrong methods under the faces' prefixes, in the face's shape."""
 
     @app.before_request
@@ -323,7 +324,7 @@ def _watch(app: Flask, faces: dict[str, Entrance]) -> None:
             return None
         _exempt_from_csrf(app, face)  # here too: a host may set its protection up after us
         error = request.routing_exception
-        return None if error is None else face.face.unmatched(error)
+        return None if error is None else face.face.unmatched(error, instance)
 
     for face in faces.values():
         _exempt_from_csrf(app, face)

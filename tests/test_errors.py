@@ -12,9 +12,9 @@ from billing_plugin.errors import BillingError
 STATUSES = {
     "InvalidRequest": 422, "UnpricedModel": 422, "Unauthenticated": 401, "Forbidden": 403,
     "NotFound": 404, "MethodNotAllowed": 405, "Conflict": 409, "IdempotencyConflict": 409,
-    "PayloadTooLarge": 413, "UnsupportedMediaType": 415, "InsufficientFunds": 402,
-    "LimitExceeded": 402, "PaymentDeclined": 402, "RateLimited": 429, "NotSupported": 501,
-    "StorageUnavailable": 503, "ProviderError": 502, "ProviderAuthError": 502,
+    "PreconditionFailed": 412, "PayloadTooLarge": 413, "UnsupportedMediaType": 415,
+    "InsufficientFunds": 402, "LimitExceeded": 402, "PaymentDeclined": 402, "RateLimited": 429,
+    "NotSupported": 501, "StorageUnavailable": 503, "ProviderError": 502, "ProviderAuthError": 502,
     "ProviderUnavailable": 502, "ProviderUnreadable": 502, "ConfigurationError": 500,
     "InternalError": 500,
 }  # fmt: skip

@@ -17,14 +17,36 @@ from schemathesis.openapi.checks import JsonSchemaError
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from billing_plugin import Billing
-from tests.dialects.faces import NATIVE, PUBLIC, ROUTES, busy_account, used_rules
+from tests.dialects.faces import (
+    NATIVE,
+    PUBLIC,
+    ROUTES,
+    Asker,
+    busy_account,
+    fits,
+    ids_of,
+    used_rules,
+)
 from tests.factories import app_with, token_of
 
 OPENAPI = f"{NATIVE}/openapi.json"
 OPERATIONS = {
-    *("getBalance", "listLedgerEntries", "recordUsage", "recordUsageBatch", "listLimits"),
-    *("setLimit", "getLimit", "removeLimit", "topUp", "getTopup", "reportSpend", "requestSync"),
+    *("getAccount", "listAccounts", "createAccount", "getBalance", "getPastBalance"),
+    *("listLedgerEntries", "getLedgerEntry", "reverseEntry", "refundCharge", "adjust"),
+    *("listCredits", "grantCredit", "hold", "listHolds", "getHold", "captureHold", "releaseHold"),
+    *("extendHold", "recordUsage", "recordUsageBatch", "listUsage", "getUsage", "rerateUsage"),
+    *("listLimits", "setLimit", "getLimit", "updateLimit", "removeLimit", "listLimitNotices"),
+    *("requestLimitRaise", "listLimitRaises", "getLimitRaise", "approveLimitRaise"),
+    *("denyLimitRaise", "listChanges", "topUp", "getTopup", "reportSpend", "requestSync"),
     *("listSyncJobs", "getSyncJob"),
+}
+BODIES = [
+    *("AccountBody", "AdjustmentBody", "BatchBody", "CaptureBody", "CreditBody", "DecisionBody"),
+    *("ExtendBody", "HoldBody", "LimitBody", "LimitChangeBody", "NothingBody", "RaiseBody"),
+    *("RefundBody", "ReratingBody", "ReversalBody", "SyncBody", "TopUpBody", "UsageBody"),
+]
+FOR_OPERATORS = {
+    route.name.replace("<", "{").replace(">", "}") for route in ROUTES if route.for_operators
 }
 CASES = 15  # of each operation, in each mode, on each database
 FUZZING = settings(
@@ -96,7 +118,7 @@ def test_errors_are_documented_in_the_faces_shape(document: dict[str, Any]) -> N
         assert ("404" in errors) >= ("{" in path), path
         assert {"413", "415"} <= errors or "requestBody" not in operation, path
         assert "422" not in errors, (method, path)
-        for status in errors:
+        for status in errors - {"304"}:
             [content] = operation["responses"][status]["content"].values()
             assert content["schema"] == {"$ref": "#/components/schemas/Error"}, (path, status)
 
@@ -104,7 +126,7 @@ def test_errors_are_documented_in_the_faces_shape(document: dict[str, Any]) -> N
 def test_request_bodies_are_closed(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     bodies = [name for name in schemas if name.endswith("Body") and name != "ErrorBody"]
-    assert sorted(bodies) == ["BatchBody", "LimitBody", "SyncBody", "TopUpBody", "UsageBody"]
+    assert sorted(bodies) == BODIES
     assert all(schemas[name]["additionalProperties"] is False for name in bodies)
 
 
@@ -128,6 +150,22 @@ def test_a_key_is_needed_in_one_of_two_headers(document: dict[str, Any]) -> None
     assert schemes["apiKey"] == {"type": "apiKey", "in": "header", "name": "X-API-Key"}
 
 
+def test_every_good_answer_is_as_documented(
+    app: Flask, billing: Billing, document: dict[str, Any]
+) -> None:
+    """Fuzzing rarely meets an id that there is; here every route answers about a real thing."""
+    actor = busy_account(billing)
+    ask = Asker(app, billing, actor)
+    told = {(method, path): one["responses"] for method, path, one in operations_of(document)}
+    for route in (route for route in ROUTES if route.face == "native"):
+        path = route.at(ids_of(actor)[route.about]) if route.about else route.at()
+        response = ask.route([], route, path, json=route.json)
+        assert response.status_code == route.status, (route.name, response.text)
+        documented = told[route.method, re.sub(r"<(\w+)>", r"{\1}", route.path)]
+        [content] = documented[str(route.status)]["content"].values()
+        fits(content["schema"] | {"components": document["components"]}, response.json)
+
+
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
 def test_fuzzing_finds_nothing(
     app: Flask, billing: Billing, mode: schemathesis.GenerationMode
@@ -137,20 +175,30 @@ def test_fuzzing_finds_nothing(
     One check is left out: a request that fits the document may still be refused, for no document
     can say which models have a price, which zones exist, or what the account can pay.
     """
-    key = {"Authorization": f"Bearer {token_of(billing, busy_account(billing))}"}
+    actor = busy_account(billing)
+    keys = {
+        False: {"Authorization": f"Bearer {token_of(billing, actor)}"},
+        True: {"Authorization": "Bearer desk", "X-Billing-Account": str(actor.account_id)},
+    }
+    billing.authenticate = lambda asked: (
+        billing.operator() if asked.headers.get("Authorization") == "Bearer desk" else None
+    )
     schema = schemathesis.openapi.from_wsgi(OPENAPI, app)
     answered: Counter[str] = Counter()
     for found in schema.get_all_operations():
         operation = found.ok()
+        key = keys[operation.label in FOR_OPERATORS]
         strategy = operation.as_strategy(generation_mode=mode)
 
         @FUZZING
         @given(case=strategy)
         def fuzz(case: Any) -> None:
-            response = case.call(headers=key)
+            response = case.call(headers=key)  # noqa: B023 (called at once)
             answered[operation.label] += 1  # noqa: B023 (called at once)
             case.validate_response(
-                response, headers=key, excluded_checks=[positive_data_acceptance]
+                response,
+                headers=key,  # noqa: B023 (called at once)
+                excluded_checks=[positive_data_acceptance],
             )
 
         fuzz()

@@ -11,28 +11,26 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from itertools import chain, islice
-from typing import Any, ClassVar, NoReturn
+from itertools import chain
+from typing import Any, ClassVar
 
-import marshmallow
-from flask import Request, Response, current_app, g, request
+from flask import Response, current_app, g, request
 from flask_smorest import Blueprint
-from marshmallow import fields, validate
-from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from billing_plugin import errors, ids, operations
 from billing_plugin.context import Actor, Instance
+from billing_plugin.dialects import throttle
+from billing_plugin.dialects.arguments import Parser
 from billing_plugin.dialects.entrance import EXTENSION
 from billing_plugin.dialects.openapi import Shape, answer
-from billing_plugin.dialects.wire import camel, parse_json
+from billing_plugin.dialects.wire import camel
 from billing_plugin.errors import BillingError, InternalError, InvalidRequest, Unauthenticated
-from billing_plugin.operations.catalogue import storable
+from billing_plugin.operations.catalogue import HUMAN_SCOPES, storable
 
-MAX_COMPLAINTS = 20
-MAX_NAME = 100
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+ACCOUNT_HEADER = "X-Billing-Account"  # which account an operator, who has none, asks about
 log = logging.getLogger("billing_plugin")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
 _BY_STATUS: dict[int, type[BillingError]] = {
@@ -47,44 +45,6 @@ _BY_STATUS: dict[int, type[BillingError]] = {
 }
 # What an HTTP exception knows about its own answer, beyond its status.
 _KEPT_HEADERS = ("Allow", "Retry-After")
-
-
-class Parser(FlaskParser):
-    """Reads arguments strictly, whatever JSON provider the host has, and raises InvalidRequest."""
-
-    def __init__(self, invalid: int) -> None:
-        super().__init__(error_handler=_refuse)
-        self.DEFAULT_VALIDATION_STATUS = invalid
-
-    def load_querystring(self, req: Request, schema: marshmallow.Schema) -> Any:
-        """The query, in which nothing that is known may stand twice."""
-        known = {field.data_key or name for name, field in schema.fields.items()}
-        doubled = {name for name, values in req.args.lists() if name in known and values[1:]}
-        if doubled:
-            raise InvalidRequest(f"{min(doubled)} stands twice in the query.")
-        return super().load_querystring(req, schema)
-
-    def _raw_load_json(self, req: Request) -> Any:
-        body = req.get_data(cache=True)
-        if not body:
-            return marshmallow.missing
-        if not req.is_json:
-            raise errors.UnsupportedMediaType("The body must be application/json.")
-        return parse_json(body)
-
-
-class QueryInteger(fields.Integer):
-    """Decimal digits in a query: no signs, spaces, underscores or digits of other scripts."""
-
-    def _validated(self, value: Any) -> Any:
-        if not (isinstance(value, str) and value.isascii() and value.isdecimal()):
-            raise self.make_error("invalid", input=value)
-        return super()._validated(value)
-
-
-def whole_number(least: int, most: int, *, default: int) -> QueryInteger:
-    """A whole number in a query, between `least` and `most`."""
-    return QueryInteger(load_default=default, validate=validate.Range(min=least, max=most))
 
 
 class Dialect(Blueprint):
@@ -120,7 +80,7 @@ class Dialect(Blueprint):
         if request.method in BODY_METHODS and not request.is_json:
             # The host may have asked a cookie, which a foreign page's form sends along as well.
             raise errors.UnsupportedMediaType("The request must be application/json.")
-        return found
+        return _narrowed(found)
 
     def answer(self, error: BillingError) -> Response:
         """The face's response to an error, with the headers that belong to it."""
@@ -141,23 +101,27 @@ class Dialect(Blueprint):
             return self._http_error(error)
         return self._bug(error)
 
-    def unmatched(self, error: HTTPException) -> Response | None:
+    def unmatched(self, error: HTTPException, mounted: Instance) -> Response | None:
         """The face's answer to a path or method that no route has; None for redirects."""
         if isinstance(error, RequestRedirect):
             return None
+        try:
+            _count(mounted, _address())
+        except errors.RateLimited as refusal:
+            return self.sign(self.answer(refusal))
         return self.sign(self._http_error(error))
 
     def view(
         self,
         *,
-        answers: dict[int, Shape] | None = None,
+        answers: dict[int, Shape | None] | None = None,
         refusals: tuple[int, ...] = (),
         **options: Any,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Makes a function the view of its name in the face's routes.
 
-        `answers` documents what succeeds and `refusals` which errors are its own; a view without
-        answers is not documented.
+        `answers` documents what succeeds (None: without a body), `refusals` which errors are its
+        own, `headers` what it reads there; a view without answers is not documented.
         """
 
         def declare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -184,8 +148,9 @@ class Dialect(Blueprint):
         self,
         function: Callable[..., Any],
         *,
-        answers: dict[int, Shape],
+        answers: dict[int, Shape | None],
         refusals: tuple[int, ...],
+        headers: tuple[dict[str, Any], ...] = (),
         **options: Any,
     ) -> None:
         name = function.__name__
@@ -195,35 +160,52 @@ class Dialect(Blueprint):
         known["manual_doc"] = {
             "operationId": self.operation_id(name),
             "responses": self._documented(answers, statuses),
-        }
+        } | ({"parameters": list(headers)} if headers else {})
         function._apidoc = known  # type: ignore[attr-defined]  # where flask-smorest looks
         self.add_url_rule(path, name, function, methods=[method], **options)
 
-    def _documented(self, answers: dict[int, Shape], statuses: list[int]) -> dict[Any, Any]:
+    def _documented(
+        self, answers: dict[int, Shape | None], statuses: list[int]
+    ) -> dict[Any, Any]:  # fmt: skip
         good = {
-            code: answer(HTTPStatus(code).phrase, self.success(content))
+            code: answer(HTTPStatus(code).phrase, content and self.success(content))
             for code, content in answers.items()
         }
         refused = {code: answer(HTTPStatus(code).phrase, self.ERROR) for code in statuses}
         return {**good, **refused, "default": answer("Any other error", self.ERROR)}
 
     def admit(self) -> None:
-        """Knows the caller before a view runs. Raises Unauthenticated, InvalidRequest."""
+        """Knows the caller before a view runs, and counts the request.
+
+        Raises Unauthenticated, RateLimited, InvalidRequest.
+        """
         request.max_content_length = instance().settings.max_body_bytes
         public = request.endpoint and request.endpoint.rpartition(".")[2] in self.PUBLIC
         # A preflight carries no key, and its answer tells nothing but Allow.
         if public or request.method == "OPTIONS":
             return
-        g.billing_actor = self.caller().traced(request_id())
+        g.billing_actor = self._known().traced(request_id())
+        _count(instance(), _name(g.billing_actor))
         for text in (request.path, *chain.from_iterable(request.args.items(multi=True))):
             storable(text)
 
     def sign(self, response: Response) -> Response:
         """Adds the headers that every answer of the face carries."""
+        if "billing_quota" not in g:  # whoever could not be told apart by a key
+            g.billing_quota = throttle.take(instance(), _address())
+        if g.billing_quota:
+            response.headers.update(g.billing_quota.headers)
         response.headers["X-Request-Id"] = request_id()
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         return response
+
+    def _known(self) -> Actor:
+        try:
+            return self.caller()
+        except Unauthenticated:
+            _count(instance(), _address())  # so that keys cannot be guessed for ever
+            raise
 
     def _http_error(self, error: HTTPException) -> Response:
         status = error.code or 500
@@ -247,10 +229,15 @@ def actor() -> Actor:
 
 
 def account_id() -> str:
-    """The account of the key that asks. Raises InvalidRequest for an operator without account."""
-    asking = actor()
+    """The account that is asked about: the key's own, or the one that an operator names.
+
+    Raises InvalidRequest for an operator who names none, NotFound for another one than the key's.
+    """
+    asking, named = actor(), request.headers.get(ACCOUNT_HEADER)
+    if named:
+        return asking.owned(named)
     if asking.account_id is None:
-        raise InvalidRequest("This needs the key of an account.")
+        raise InvalidRequest(f"This needs the key of an account, or {ACCOUNT_HEADER}.")
     return asking.account_id
 
 
@@ -284,23 +271,27 @@ def request_id() -> str:
     return found
 
 
-def _refuse(error: marshmallow.ValidationError, *_: Any, **__: Any) -> NoReturn:
-    parts = error.normalized_messages().values()
-    complaints = islice(chain.from_iterable(_flat(part) for part in parts), MAX_COMPLAINTS)
-    fields = {path[:MAX_NAME]: text for path, text in complaints}
-    raise InvalidRequest(
-        "The request is not valid: " + "; ".join(f"{k}: {v}" for k, v in fields.items()),
-        extra={"fields": fields},
-    )
+def _narrowed(found: Actor) -> Actor:
+    """What the host's word is worth: all scopes of an account are those that its keys may hold."""
+    scopes = found.scopes
+    if found.account_id is not None and "*" in scopes:
+        scopes = scopes - {"*"} | operations.account_scopes()
+    return found._replace(scopes=scopes - (HUMAN_SCOPES if found.agent else frozenset()))
 
 
-def _flat(messages: Any, path: str = "") -> list[tuple[str, str]]:
-    if isinstance(messages, dict):
-        named = [(f"{path}.{name}" if path else str(name), rest) for name, rest in messages.items()]
-        return [pair for name, rest in named for pair in _flat(rest, name)]
-    if isinstance(messages, list) and all(isinstance(text, str) for text in messages):
-        return [(path or "body", " ".join(messages))]
-    return [(path or "body", str(messages))]
+def _count(mounted: Instance, caller: str) -> None:
+    g.billing_quota = throttle.take(mounted, caller)
+    if g.billing_quota:
+        g.billing_quota.require()
+
+
+def _name(asking: Actor) -> str:
+    """Whose requests are counted together."""
+    return asking.key_id or asking.account_id or "operator"
+
+
+def _address() -> str:
+    return f"address {request.remote_addr}"
 
 
 def _usual(rule: str, known: dict[str, Any]) -> set[int]:

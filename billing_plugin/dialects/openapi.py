@@ -61,8 +61,10 @@ def word(*words: str) -> Shape:
     return Shape(type="string", enum=list(words))
 
 
-def answer(about: str, content: Shape) -> dict[str, Any]:
-    """One answer of an operation."""
+def answer(about: str, content: Shape | None) -> dict[str, Any]:
+    """One answer of an operation; without a body where there is no content."""
+    if content is None:
+        return {"description": about}
     return {"description": about, "content": {JSON: {"schema": content}}}
 
 

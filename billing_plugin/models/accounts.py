@@ -58,9 +58,11 @@ class Account(Table):
         return Money(self.postpaid_nanos, self.currency)
 
 
-def create(name: str, currency: str, at: datetime) -> Account:
+def create(
+    name: str, currency: str, at: datetime, *, account_id: str | None = None
+) -> Account:  # fmt: skip
     """Stores a new, empty account."""
-    account_id = ids.new_id(PREFIX)
+    account_id = account_id or ids.new_id(PREFIX)
     return Account.create(id=account_id, name=name, currency=currency, created_at=at)
 
 

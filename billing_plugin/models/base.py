@@ -56,6 +56,8 @@ class JSONField(JSONBase):
 class Table(peewee.Model):
     """Base of every table: bound to whichever instance is at work."""
 
+    replayed = False  # True on an answer that an earlier call with the same key has made
+
     class Meta:
         database = context.ContextDatabase()
         legacy_table_names = False

@@ -25,6 +25,7 @@ _FIND = "SELECT digest, content, result_id FROM billing_idempotency_key"
 _FIND_ALL = (
     f"{_FIND} WHERE digest IN (SELECT decode(said, 'hex') FROM unnest(CAST(? AS text[])) AS said)"
 )
+_CLAIM = f"INSERT INTO {TABLE} ({COLUMNS}) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -81,6 +82,14 @@ def remember(done: Iterable[tuple[Intent, str]], at: datetime) -> None:
     day = day_of(at)
     rows = [(intent.digest, intent.content, result_id, day) for intent, result_id in done]
     insert_many(TABLE, COLUMNS, rows, number=len(rows))
+
+
+def claim(intent: Intent, result_id: str, at: datetime) -> str:
+    """Stores the result of an intent unless one stands; the one that stands. Whoever claims the
+    same meanwhile waits for this transaction. Raises IdempotencyConflict."""
+    row = (intent.digest, intent.content, result_id, day_of(at))
+    execute(_CLAIM, row)
+    return replays([intent])[intent.digest]
 
 
 def prune(at: datetime, *, size: int = 10_000) -> int:

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+from billing_plugin import ids
 from billing_plugin.context import Actor, current, now, write_transaction
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.models import accounts, audit
 from billing_plugin.models.accounts import Account
 from billing_plugin.money import check_currency
 from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.once import Once, marked, once_without_lock
 
 MAX_NAME_LENGTH = 200
 MAX_PAGE = 100
 
 
 @operation(scope="accounts:write", effect="writes")
-def create_account(actor: Actor, name: str, *, currency: str | None = None) -> Account:
+def create_account(
+    actor: Actor,
+    name: str,
+    *,
+    currency: str | None = None,
+    idempotency_key: str | None = None,
+) -> Account:
     """Opens an empty account in `currency` (ISO 4217; None: the instance's own).
 
-    Raises InvalidRequest for an empty or endless name. Only operators may do this.
+    Raises InvalidRequest for an empty or endless name, IdempotencyConflict. Only operators may do
+    this.
     """
     if not name.strip() or len(name) > MAX_NAME_LENGTH:
         raise InvalidRequest(f"A name has 1 to {MAX_NAME_LENGTH} characters.")
     code = check_currency(currency or current().settings.currency)
+    said = Once("account", idempotency_key, [name.strip(), code])
     with write_transaction():
-        made = accounts.create(name.strip(), code, now())
+        account_id = ids.new_id(accounts.PREFIX)
+        found, replayed = once_without_lock(said, account_id, at=now())
+        if replayed:
+            return marked(accounts.get(found), replayed=True)
+        made = accounts.create(name.strip(), code, now(), account_id=account_id)
         audit.write(
             actor.signature, "account.create", made.id, account_id=made.id, at=now(),
             after={"name": made.name, "currency": code},

@@ -34,17 +34,25 @@ class Change:
 
 @operation(scope="ledger:read", effect="reads")
 def list_changes(
-    actor: Actor, account_id: str, *, money: bool = False, limit: int = 50
+    actor: Actor,
+    account_id: str,
+    *,
+    money: bool = False,
+    before: str | None = None,
+    limit: int = 50,
 ) -> list[Change]:
     """The newest changes: of the account's limits, keys, raises, holds and allowances, or
-    (`money`) of its balance; `limit` 1 to 100. Raises NotFound, InvalidRequest."""
+    (`money`) of its balance; `before` is the id of one to go on from, `limit` 1 to 100.
+    Raises NotFound, InvalidRequest."""
     del actor
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidRequest(f"limit is 1 to {MAX_PAGE}.")
     accounts.get(account_id)
     if money:
-        return [_of_entry(entry) for entry in ledger.newest(account_id, limit=limit)]
-    return [_of_row(row) for row in audit.page(account_id, limit=limit)]
+        number = ledger.get(account_id, before).sequence if before else None
+        found = ledger.newest(account_id, limit=limit, before=number)
+        return [_of_entry(entry) for entry in found]
+    return [_of_row(row) for row in audit.page(account_id, before=before, limit=limit)]
 
 
 def _of_row(row: Audit) -> Change:

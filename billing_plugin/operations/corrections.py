@@ -18,7 +18,7 @@ from billing_plugin.models.usage import UsageRecord
 from billing_plugin.money import Money, split_nanos
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.ledger import checked_reason
-from billing_plugin.operations.once import Once, once
+from billing_plugin.operations.once import Once, marked, once
 from billing_plugin.operations.till import Till, open_till
 from billing_plugin.periods import parse_time
 
@@ -27,31 +27,35 @@ REVERSIBLE = ("usage", "support", "promotion", "adjustment")
 
 
 @operation(scope="adjustments:write", effect="spends")
-def reverse_entry(actor: Actor, account_id: str, entry_id: str, *, reason: str = "") -> LedgerEntry:
+def reverse_entry(
+    actor: Actor,
+    account_id: str,
+    entry_id: str,
+    *,
+    reason: str = "",
+    idempotency_key: str | None = None,
+) -> LedgerEntry:
     """Undoes a charge, a credit or an adjustment by an entry of the opposite amount.
 
     Each entry is reversed once: again answers with the first reversal. A credit that is partly
     spent is taken from what else the account has; what has expired of it is not taken again.
 
-    Raises NotFound; Conflict (`not_reversible`) for other kinds and refunded charges;
-    InsufficientFunds where a credit was spent.
+    Raises NotFound, IdempotencyConflict; Conflict (`not_reversible`) for other kinds and refunded
+    charges; InsufficientFunds where a credit was spent.
     """
     metadata = {"reason": checked_reason(reason)} if reason else {}
+    said = Once("reverse", idempotency_key, [entry_id, reason])
     with write_transaction():
         till = open_till(actor, account_id)
         entry = ledger.get(account_id, entry_id)
-        done = ledger.reversal_of(entry_id)
-        if done is not None:
-            return done
-        records = _charged(entry)
-        nanos = sum(records.values()) if entry.kind == "usage" else _credited(entry)
-        if entry.kind not in REVERSIBLE or nanos == 0:
-            raise Conflict("This entry cannot be reversed.", code=_NOT)
-        movement = Movement(
-            "reversal", nanos, reference_id=entry.reference_id, reverses_id=entry_id,
-            metadata=metadata,
-        )  # fmt: skip
-        return ledger.get(account_id, _give_back(till, movement, records))
+        known = ledger.reversal_of(entry_id)
+
+        def reverse() -> str:
+            return str(known.id) if known else _reversed(till, entry, metadata)
+
+        reversal_id, replayed = once(account_id, said, reverse, at=till.book.at)
+        done_before = replayed or known is not None
+        return marked(ledger.get(account_id, reversal_id), replayed=done_before)
 
 
 @operation(scope="adjustments:write", effect="spends")
@@ -83,8 +87,8 @@ def refund_charge(
             return _give_back(till, movement, records)
 
         said = Once("refund", idempotency_key, [entry_id, str(amount), reason])
-        refund_id, _ = once(account_id, said, give, at=till.book.at)
-        return ledger.get(account_id, refund_id)
+        refund_id, replayed = once(account_id, said, give, at=till.book.at)
+        return marked(ledger.get(account_id, refund_id), replayed=replayed)
 
 
 def correct(
@@ -104,6 +108,18 @@ def correct(
             for (record, delta), record_id in zip(changed, fresh, strict=True)
         ]
     )
+
+
+def _reversed(till: Till, entry: LedgerEntry, metadata: dict[str, str]) -> str:
+    records = _charged(entry)
+    nanos = sum(records.values()) if entry.kind == "usage" else _credited(entry)
+    if entry.kind not in REVERSIBLE or nanos == 0:
+        raise Conflict("This entry cannot be reversed.", code=_NOT)
+    movement = Movement(
+        "reversal", nanos, reference_id=entry.reference_id, reverses_id=entry.id,
+        metadata=metadata,
+    )  # fmt: skip
+    return _give_back(till, movement, records)
 
 
 def _give_back(till: Till, movement: Movement, records: dict[UsageRecord, int]) -> str:

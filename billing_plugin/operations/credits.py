@@ -18,7 +18,7 @@ from billing_plugin.models.ledger import Book, LedgerEntry, Movement
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.ledger import checked_reason, enter_credit
-from billing_plugin.operations.once import Once, once
+from billing_plugin.operations.once import Once, marked, once
 from billing_plugin.operations.till import open_book
 from billing_plugin.periods import MONTHLY, aware, window
 
@@ -65,8 +65,10 @@ def grant_credit(
         book = open_book(actor, account_id)
         book.require_currency(amount)
         said = Once("grant", idempotency_key, content)
-        entry_id, _ = once(account_id, said, lambda: _given(book, movement, terms), at=book.at)
-        return ledger.get(account_id, entry_id)
+        entry_id, replayed = once(
+            account_id, said, lambda: _given(book, movement, terms), at=book.at
+        )  # fmt: skip
+        return marked(ledger.get(account_id, entry_id), replayed=replayed)
 
 
 @operation(scope="balance:read", effect="reads")

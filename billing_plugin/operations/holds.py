@@ -97,14 +97,16 @@ def capture(
     *,
     taken: Money | Usage | None = None,
     policy: str = REFUSE,
+    idempotency_key: str | None = None,
 ) -> Captured:
     """Takes what a call has cost out of its hold (None: all of it) and gives the rest back.
 
-    Once for each hold: the same again is a replay, another amount is a Conflict
-    (`hold_already_resolved`). An expired hold reserves nothing any more, so that `policy` decides
-    about the whole amount; under `refuse` that is a Conflict (`hold_expired`).
-    Raises NotFound, InvalidRequest, UnpricedModel; Conflict (`capture_exceeds_hold`) under
-    `refuse`; LimitExceeded and InsufficientFunds under `if_available`.
+    A Usage that names no model or provider is of the hold's. Once for each hold: the same again is
+    a replay, another amount is a Conflict (`hold_already_resolved`). An expired hold reserves
+    nothing any more, so that `policy` decides about the whole amount; under `refuse` that is a
+    Conflict (`hold_expired`).
+    Raises NotFound, InvalidRequest, UnpricedModel, IdempotencyConflict; Conflict
+    (`capture_exceeds_hold`) under `refuse`; LimitExceeded, InsufficientFunds under `if_available`.
     """
     if policy not in POLICIES:
         raise InvalidRequest(f"policy is one of {', '.join(POLICIES)}.")
@@ -112,58 +114,69 @@ def capture(
     used = _used(known, taken)
     check_usage(used, now())
     rated = rate(used, known.created_at, account_id)
-    taken_now = quick.capture(actor, known, used, rated=rated)
+    said = Once("capture", idempotency_key, [hold_id, used.content, policy])
+    # The quick way cannot take its hold back where the key turns out to be known.
+    taken_now = quick.capture(actor, known, used, rated=rated) if idempotency_key is None else None
     if taken_now is not None:
         return Captured(known, taken_now)
     with write_transaction():
         till = open_till(actor, account_id)
         found = holds.get(account_id, hold_id)
         till.book.require_currency(rated.cost)
-        if found.status in (CAPTURED, RELEASED):
-            return _captured_before(found, rated.cost)
-        record = _take(actor, till, found, used=used, rated=rated, policy=policy)
-        return Captured(holds.get(account_id, hold_id), record)
+        was_open = found.status not in (CAPTURED, RELEASED)
+
+        def take() -> str:
+            if not was_open:
+                return _captured_before(found, rated.cost)
+            return _take(actor, till, found, used=used, rated=rated, policy=policy).id
+
+        record_id, replayed = once(account_id, said, take, at=till.book.at)
+        return Captured(
+            holds.get(account_id, hold_id), usage.get(account_id, record_id),
+            replayed or not was_open,
+        )  # fmt: skip
 
 
 @operation(scope="holds:write", effect="spends")
-def release(actor: Actor, account_id: str, hold_id: str) -> Held:
+def release(
+    actor: Actor, account_id: str, hold_id: str, *, idempotency_key: str | None = None
+) -> Held:
     """Gives back all that a hold reserves. Again, or after it expired, it changes nothing.
 
-    Raises NotFound, Conflict (`hold_already_resolved`) for a captured one.
+    Raises NotFound, IdempotencyConflict, Conflict (`hold_already_resolved`) for a captured one.
     """
+    said = Once("release", idempotency_key, hold_id)
     with write_transaction():
         till = open_till(actor, account_id)
         found = holds.get(account_id, hold_id)
-        if found.status == CAPTURED:
-            raise _resolved(found)
-        if found.status != OPEN:
-            return Held(found, replayed=True)
-        over = found.is_over(till.book.at)
-        till.free(found)
-        holds.resolve(found, EXPIRED if over else RELEASED, till.book.at)
-        till.close()
-        return Held(holds.get(account_id, hold_id), replayed=over)
+        was_open = found.status == OPEN and not found.is_over(till.book.at)
+        _, replayed = once(account_id, said, lambda: _released(till, found), at=till.book.at)
+        return Held(holds.get(account_id, hold_id), replayed or not was_open)
 
 
 @operation(scope="holds:write", effect="spends")
-def extend(actor: Actor, account_id: str, hold_id: str, *, expires_in_s: int) -> Held:
+def extend(
+    actor: Actor,
+    account_id: str,
+    hold_id: str,
+    *,
+    expires_in_s: int,
+    idempotency_key: str | None = None,
+) -> Held:
     """Gives an open hold another deadline, counted from now.
 
-    Raises NotFound, InvalidRequest, Conflict (`hold_expired`, `hold_already_resolved`).
+    Raises NotFound, InvalidRequest, IdempotencyConflict, Conflict (`hold_expired`,
+    `hold_already_resolved`).
     """
     lasting = _lasting(expires_in_s)
+    said = Once("extend", idempotency_key, [hold_id, expires_in_s])
     with write_transaction():
         till = open_till(actor, account_id)
         found = holds.get(account_id, hold_id)
-        if found.status != OPEN or found.is_over(till.book.at):
-            raise _resolved(found)
-        holds.prolong(found, till.book.at + lasting)
-        audit.write(
-            actor.signature, "hold.extend", hold_id, account_id=account_id, at=till.book.at,
-            before={"expires_at": found.expires_at.isoformat()},
-            after={"expires_at": (till.book.at + lasting).isoformat()},
+        _, replayed = once(
+            account_id, said, lambda: _extended(till, found, lasting), at=till.book.at
         )  # fmt: skip
-        return Held(holds.get(account_id, hold_id))
+        return Held(_now(holds.get(account_id, hold_id), till.book.at), replayed)
 
 
 @operation(scope="balance:read", effect="reads")
@@ -243,6 +256,30 @@ def _take(
     return record
 
 
+def _released(till: Till, found: Hold) -> str:
+    if found.status == CAPTURED:
+        raise _resolved(found)
+    if found.status == OPEN:
+        over = found.is_over(till.book.at)
+        till.free(found)
+        holds.resolve(found, EXPIRED if over else RELEASED, till.book.at)
+        till.close()
+    return str(found.id)
+
+
+def _extended(till: Till, found: Hold, lasting: timedelta) -> str:
+    book, until = till.book, till.book.at + lasting
+    if found.status != OPEN or found.is_over(book.at):
+        raise _resolved(found)
+    holds.prolong(found, until)
+    audit.write(
+        book.signature, "hold.extend", found.id, account_id=book.account_id, at=book.at,
+        before={"expires_at": found.expires_at.isoformat()},
+        after={"expires_at": until.isoformat()},
+    )  # fmt: skip
+    return str(found.id)
+
+
 def _refuse(till: Till, dims: Dims, nanos: int, *, at: datetime) -> None:
     refusal = till.refusal(dims, nanos, at)
     if refusal:
@@ -252,8 +289,9 @@ def _refuse(till: Till, dims: Dims, nanos: int, *, at: datetime) -> None:
 def _used(found: Hold, taken: Money | Usage | None) -> Usage:
     if isinstance(taken, Usage):
         return replace(
-            taken, effective_at=found.created_at, metadata=found.metadata | taken.metadata
-        )
+            taken, model=taken.model or found.model, provider=taken.provider or found.provider,
+            effective_at=found.created_at, metadata=found.metadata | taken.metadata,
+        )  # fmt: skip
     cost = found.amount if taken is None else taken
     return Usage(
         found.model, found.provider, cost=cost, effective_at=found.created_at,
@@ -261,10 +299,9 @@ def _used(found: Hold, taken: Money | Usage | None) -> Usage:
     )  # fmt: skip
 
 
-def _captured_before(found: Hold, cost: Money) -> Captured:
+def _captured_before(found: Hold, cost: Money) -> str:
     if found.status == CAPTURED and found.captured == cost:
-        record = usage.get(found.account_id, str(found.record_id))
-        return Captured(found, record, replayed=True)
+        return str(found.record_id)
     raise _resolved(found)
 
 

@@ -13,7 +13,7 @@ from billing_plugin.models.credits import PAID, SUPPORT, Terms
 from billing_plugin.models.ledger import Book, LedgerEntry, Movement
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation
-from billing_plugin.operations.once import Once, once
+from billing_plugin.operations.once import Once, marked, once
 from billing_plugin.operations.till import Till, open_till
 from billing_plugin.periods import aware
 
@@ -121,8 +121,10 @@ def adjust(
     with write_transaction():
         till = open_till(actor, account_id)
         till.book.require_currency(amount)
-        entry_id, _ = once(account_id, said, lambda: _entered(till, movement), at=till.book.at)
-        return ledger.get(account_id, entry_id)
+        entry_id, replayed = once(
+            account_id, said, lambda: _entered(till, movement), at=till.book.at
+        )  # fmt: skip
+        return marked(ledger.get(account_id, entry_id), replayed=replayed)
 
 
 def tidied(actor: Actor, account_id: str) -> Account:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -70,6 +70,7 @@ class LimitState:
     window_start: datetime
     resets_at: datetime | None
     buckets: list[BucketState]
+    replayed: bool = False
 
 
 @operation(scope="limits:write", effect="writes")
@@ -103,8 +104,9 @@ def set_limit(
     with write_transaction():
         book = open_till(actor, account_id).book
         _check_amount(book, amount)
-        limit_id, _ = once(account_id, said, lambda: _put(book, amount, plan), at=book.at)
-        return state_of(limits.get(account_id, limit_id), book.at)
+        limit_id, replayed = once(account_id, said, lambda: _put(book, amount, plan), at=book.at)
+        state = state_of(limits.get(account_id, limit_id), book.at)
+        return replace(state, replayed=replayed)
 
 
 @operation(scope="limits:write", effect="writes")
@@ -115,13 +117,13 @@ def update_limit(
     *,
     amount: Money | None = None,
     changes: Mapping[str, Any] | None = None,
-    revision: int | None = None,
+    revision: int | Collection[int] | None = None,
 ) -> LimitState:
     """Changes a limit's amount, or what it is about: `changes` may name window, zone, technique,
     action, filters, partitions and name, as in `set_limit`. Nothing that was counted is forgotten.
 
-    With `revision` only if it is still the limit's. Raises PreconditionFailed, NotFound,
-    InvalidRequest.
+    With `revision` only if it (or one of them) is still the limit's. Raises PreconditionFailed,
+    NotFound, InvalidRequest.
     """
     with write_transaction():
         book = open_till(actor, account_id).book
@@ -156,7 +158,11 @@ def get_limit(actor: Actor, account_id: str, limit_id: str) -> LimitState:
 
 @operation(scope="limits:write", effect="writes")
 def remove_limit(
-    actor: Actor, account_id: str, limit_id: str, *, revision: int | None = None
+    actor: Actor,
+    account_id: str,
+    limit_id: str,
+    *,
+    revision: int | Collection[int] | None = None,
 ) -> None:
     """Takes a limit out of force. Raises NotFound, PreconditionFailed."""
     with write_transaction():
@@ -266,8 +272,11 @@ def _known(changes: Mapping[str, Any]) -> dict[str, Any]:
     return dict(changes)
 
 
-def _at_revision(limit: SpendingLimit, revision: int | None) -> SpendingLimit:
-    if revision is not None and limit.revision != revision:
+def _at_revision(
+    limit: SpendingLimit, revision: int | Collection[int] | None
+) -> SpendingLimit:  # fmt: skip
+    expected = (revision,) if isinstance(revision, int) else revision
+    if expected is not None and limit.revision not in expected:
         raise PreconditionFailed("The limit was changed meanwhile.")
     return limit
 

@@ -16,7 +16,7 @@ from billing_plugin.models.raises import APPROVED, DENIED, PENDING, LimitRaise
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.ledger import checked_reason
-from billing_plugin.operations.once import Once, once
+from billing_plugin.operations.once import Once, marked, once
 from billing_plugin.operations.till import open_till
 
 MAX_RAISE_S = 366 * 86_400
@@ -46,9 +46,9 @@ def request_limit_raise(
     with write_transaction():
         book = open_till(actor, account_id).book
         book.require_currency(amount)
-        limits.get(account_id, limit_id)
 
         def ask() -> str:
+            limits.get(account_id, limit_id)
             wish = raises.create(
                 account_id, limit_id, amount, reason=checked_reason(reason),
                 until_at=book.at + timedelta(seconds=lasts_s), created_at=book.at,
@@ -58,24 +58,30 @@ def request_limit_raise(
             _audit(book, "raise.request", wish, status=PENDING)
             return str(wish.id)
 
-        raise_id, _ = once(account_id, said, ask, at=book.at)
-        return raises.get(account_id, raise_id)
+        raise_id, replayed = once(account_id, said, ask, at=book.at)
+        return marked(_now(raises.get(account_id, raise_id), book.at), replayed=replayed)
 
 
 @operation(scope="limits:approve", effect="writes")
-def approve_limit_raise(actor: Actor, account_id: str, raise_id: str) -> LimitRaise:
+def approve_limit_raise(
+    actor: Actor, account_id: str, raise_id: str, *, idempotency_key: str | None = None
+) -> LimitRaise:
     """Grants a pending wish: the limit's ceiling is higher by its amount until its moment.
 
     It takes the place of a raise that is in force. Approving again changes nothing.
-    Raises NotFound, Conflict (`raise_already_decided`, `raise_expired`).
+    Raises NotFound, IdempotencyConflict, Conflict (`raise_already_decided`, `raise_expired`).
     """
-    return _decide(actor, account_id, raise_id, status=APPROVED)
+    said = Once("raise.approve", idempotency_key, raise_id)
+    return _decide(actor, account_id, raise_id, status=APPROVED, said=said)
 
 
 @operation(scope="limits:approve", effect="writes")
-def deny_limit_raise(actor: Actor, account_id: str, raise_id: str) -> LimitRaise:
-    """Refuses a pending wish. Raises NotFound, Conflict as for approving."""
-    return _decide(actor, account_id, raise_id, status=DENIED)
+def deny_limit_raise(
+    actor: Actor, account_id: str, raise_id: str, *, idempotency_key: str | None = None
+) -> LimitRaise:
+    """Refuses a pending wish. Raises NotFound, IdempotencyConflict, Conflict as for approving."""
+    said = Once("raise.deny", idempotency_key, raise_id)
+    return _decide(actor, account_id, raise_id, status=DENIED, said=said)
 
 
 @operation(scope="limits:read", effect="reads")
@@ -97,24 +103,35 @@ def get_limit_raise(actor: Actor, account_id: str, raise_id: str) -> LimitRaise:
     return _now(raises.get(account_id, raise_id), now())
 
 
-def _decide(actor: Actor, account_id: str, raise_id: str, *, status: str) -> LimitRaise:
+def _decide(
+    actor: Actor, account_id: str, raise_id: str, *, status: str, said: Once
+) -> LimitRaise:  # fmt: skip
     with write_transaction():
         book = open_till(actor, account_id).book
         wish = raises.get(account_id, raise_id)
         found = wish.status_at(book.at)
-        if found == status:
-            return wish
-        if found != PENDING:
-            code = "raise_expired" if found == raises.EXPIRED else "raise_already_decided"
-            raise Conflict(f"The raise is {found}.", code=code)
-        if status == APPROVED:
-            limit = limits.get(account_id, wish.limit_id)
-            limits.change(
-                limit, book.at, raise_nanos=wish.amount_nanos, raise_until=wish.until_at
-            )  # fmt: skip
-        raises.decide(wish, status, by=_name(actor), at=book.at)
-        _audit(book, f"raise.{'approve' if status == APPROVED else 'deny'}", wish, status=status)
-        return raises.get(account_id, raise_id)
+
+        def decide() -> str:
+            if found != status:
+                _decided(book, wish, status, found=found, by=_name(actor))
+            return raise_id
+
+        _, replayed = once(account_id, said, decide, at=book.at)
+        done_before = replayed or found == status
+        return marked(_now(raises.get(account_id, raise_id), book.at), replayed=done_before)
+
+
+def _decided(book: Book, wish: LimitRaise, status: str, *, found: str, by: str) -> None:
+    if found != PENDING:
+        code = "raise_expired" if found == raises.EXPIRED else "raise_already_decided"
+        raise Conflict(f"The raise is {found}.", code=code)
+    if status == APPROVED:
+        limit = limits.get(book.account_id, wish.limit_id)
+        limits.change(
+            limit, book.at, raise_nanos=wish.amount_nanos, raise_until=wish.until_at
+        )  # fmt: skip
+    raises.decide(wish, status, by=by, at=book.at)
+    _audit(book, f"raise.{'approve' if status == APPROVED else 'deny'}", wish, status=status)
 
 
 def _audit(book: Book, action: str, wish: LimitRaise, *, status: str) -> None:

@@ -17,13 +17,15 @@ from typing import Any
 from billing_plugin.context import Actor, write_transaction
 from billing_plugin.errors import BillingError
 from billing_plugin.models import accounts, credits, usage
+from billing_plugin.models.base import dump, load
 from billing_plugin.models.ledger import Movement
 from billing_plugin.models.usage import Usage, UsageRecord
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.corrections import correct
+from billing_plugin.operations.once import Once, done_before, once
 from billing_plugin.operations.prices import rate
-from billing_plugin.operations.till import Till, open_till
+from billing_plugin.operations.till import Till, open_book, open_till
 from billing_plugin.periods import Period
 
 PAGE = 500
@@ -41,27 +43,58 @@ class Rerating:
     skipped: int = 0
     changed: int = 0
     unpriced: int = 0
+    replayed: bool = False
 
 
 @operation(scope="adjustments:write", effect="spends")
 def rerate_usage(
-    actor: Actor, account_id: str, period: Period, *, dry_run: bool = True
+    actor: Actor,
+    account_id: str,
+    period: Period,
+    *,
+    dry_run: bool = True,
+    idempotency_key: str | None = None,
 ) -> Rerating:
     """Rates the account's usage of the half-open period again; without `dry_run` it is booked.
 
-    Pages of 500 records are transactions of their own: run it again after a crash. Raises NotFound.
+    Pages of 500 records are transactions of their own: run it again after a crash. The same key
+    answers what the first run found. Raises NotFound, IdempotencyConflict.
     """
-    account = accounts.get(account_id)
-    found = Rerating(dry_run, Money.zero(account.currency))
+    currency = accounts.get(account_id).currency
+    span = [period.start.isoformat(), period.end.isoformat()]
+    said = Once("rerating", idempotency_key, [*span, dry_run])
+    told = done_before(account_id, said)
+    if told is not None:
+        return _retold(told, dry_run, currency)
+    found = _run(actor, account_id, period, found=Rerating(dry_run, Money.zero(currency)))
+    with write_transaction():
+        book = open_book(actor, account_id)
+        told, replayed = once(account_id, said, lambda: _told(found), at=book.at)
+    return _retold(told, dry_run, currency) if replayed else found
+
+
+def _run(actor: Actor, account_id: str, period: Period, *, found: Rerating) -> Rerating:
     for records in _pages(account_id, period):
         prices = _prices(records)
         with write_transaction():
             till = open_till(actor, account_id)
             deltas = _deltas(records, prices)
-            if not dry_run:
+            if not found.dry_run:
                 _book(till, records, deltas, period=period)
         found = _added(found, records, prices, deltas=deltas)
     return found
+
+
+def _told(found: Rerating) -> str:
+    """What a run found, as it is kept under an idempotency key."""
+    counts = (found.read, found.skipped, found.changed, found.unpriced)
+    return dump([found.change.nanos, *counts])
+
+
+def _retold(told: str, dry_run: bool, currency: str) -> Rerating:
+    nanos, read, skipped, changed, unpriced = load(told)
+    change = Money(nanos, currency)
+    return Rerating(dry_run, change, read, skipped, changed, unpriced, replayed=True)
 
 
 def _pages(account_id: str, period: Period) -> Iterator[list[UsageRecord]]:

@@ -24,6 +24,8 @@ from billing_plugin.models.sync_jobs import SyncJob
 from billing_plugin.money import Money
 from billing_plugin.operations.asking import Answer, ask_all
 from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.once import Once, marked, once
+from billing_plugin.operations.till import open_book
 
 SCHEDULE = "sync"
 JOB = "worker.jobs.run_sync_job"
@@ -82,22 +84,27 @@ def sync_integrations(actor: Actor, account_id: str, *, provider: str | None = N
 
 
 @operation(scope="integrations:sync", effect="asks")
-def request_sync(actor: Actor, account_id: str, *, provider: str | None = None) -> SyncJob:
+def request_sync(
+    actor: Actor,
+    account_id: str,
+    *,
+    provider: str | None = None,
+    idempotency_key: str | None = None,
+) -> SyncJob:
     """Stores a sync job and hands its id to the queue once committed; returns the job.
 
     While a job that asks the same still waits, that one is returned. Raises NotFound for a
-    provider that is not known here.
+    provider that is not known here, IdempotencyConflict.
     """
-    del actor
     if provider is not None and provider not in current().providers:
         raise NotFound("That provider is not known here.")
+    said = Once("sync", idempotency_key, provider)
     with write_transaction():
-        accounts.get(account_id)
-        job = sync_jobs.waiting(account_id, provider) or sync_jobs.create(
-            account_id, "request", now(), provider=provider
-        )
-        _enqueue_after_commit(job.id)
-    return sync_jobs.get(job.id)
+        book = open_book(actor, account_id)
+        job_id, replayed = once(
+            account_id, said, lambda: _requested(account_id, provider), at=book.at
+        )  # fmt: skip
+    return marked(sync_jobs.get(job_id), replayed=replayed)
 
 
 @operation(scope="integrations:read", effect="reads")
@@ -149,6 +156,14 @@ def schedule_syncs(actor: Actor) -> list[str]:
     for job_id in job_ids:
         _enqueue_after_commit(job_id)
     return job_ids
+
+
+def _requested(account_id: str, provider: str | None) -> str:
+    job = sync_jobs.waiting(account_id, provider) or sync_jobs.create(
+        account_id, "request", now(), provider=provider
+    )
+    _enqueue_after_commit(job.id)
+    return str(job.id)
 
 
 def _due() -> list[str]:

@@ -12,7 +12,7 @@ from billing_plugin.models.topups import FAILED, SUCCEEDED, UNKNOWN, TopUp
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.ledger import enter_credit
-from billing_plugin.operations.once import Once, once
+from billing_plugin.operations.once import Once, marked, once
 from billing_plugin.operations.till import open_book
 from billing_plugin.processors.processor import Charge, Payment
 
@@ -43,7 +43,7 @@ def top_up(
         topup = _paid(actor, topup, is_new=is_new)
     if topup.status == FAILED:
         raise PaymentDeclined("The payment was declined.", extra={"topup_id": topup.id})
-    return topup
+    return marked(topup, replayed=not is_new)
 
 
 @operation(scope="topups:read", effect="reads")

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.benchmarks.harness import Contestant, Goal, children_cpu, compare, options, report
 
 ROOT = Path(__file__).parents[2]
-FORBIDDEN = ["mcp", "pydantic", "stripe", "requests", "rq", "redis", "genai_prices"]
+FORBIDDEN = ["mcp", "pydantic", "stripe", "requests", "rq", "redis", "genai_prices", "limits"]
 
 REFERENCE = """
 import flask, flask_smorest, peewee

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, Request
 from jsonschema import Draft202012Validator, FormatChecker
 
 from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.operations import Usage
+from billing_plugin.operations.catalogue import OPERATOR_SCOPES
 from billing_plugin.providers.fake import FakeProvider
 from tests.factories import Caller, account_with, token_of
 
 NATIVE, CONDUIT, SPIDERIQ = "/api/v1/billing", "/api/billing", "/api/v1/integrations"
 PREFIXES = {"native": NATIVE, "conduit": CONDUIT, "spideriq": SPIDERIQ}
 SECRET = "canary-of-a-vendor-key"
+ADJUST, HOLDS = "adjustments:write", "holds:write"
+ASK, APPROVE = "limits:request", "limits:approve"
+PAST = "?at=2026-03-09T14:31:00Z"
+EXTEND = {"expiresInS": 60}
+DESK = {"X-Desk": "open"}  # by which the tests' host knows its own staff
 USE = {"model": "gpt-4o", "provider": "openai", "inputTokens": 1000}
 # Words that only a trace, a statement or a secret would bring into an answer or a log.
 LEAKS = (
@@ -38,22 +45,62 @@ class Route:
     json: dict[str, Any] | None = None
     status: int = 200
     about: str = field(default="", compare=False)  # which of another account's ids fits the path
+    query: str = ""
 
     @property
     def name(self) -> str:
         """For messages."""
         return f"{self.method} {self.path}"
 
+    def at(self, identifier: str = "nobody") -> str:
+        """The path with that id, and the query without which it is not asked."""
+        return re.sub(r"<\w+>", lambda _: identifier, self.path) + self.query
 
+    @property
+    def for_operators(self) -> bool:
+        """Whether no key of an account can hold its scope."""
+        return self.scope in OPERATOR_SCOPES
+
+
+CENT = {"amountCents": 1}
+DAYS = {"from": "2026-03-01", "to": "2026-03-09"}
+LASTING = {"amountCents": 1, "lastsS": 60}
 ROUTES = [
+    Route("native", "GET", f"{NATIVE}/account", "balance:read"),
+    Route("native", "GET", f"{NATIVE}/accounts", "accounts:write"),
+    Route("native", "POST", f"{NATIVE}/accounts", "accounts:write", {"name": "New"}, 201),
     Route("native", "GET", f"{NATIVE}/balance", "balance:read"),
+    Route("native", "GET", f"{NATIVE}/balance/past", "balance:read", query=PAST),
     Route("native", "GET", f"{NATIVE}/ledger", "ledger:read"),
+    Route("native", "GET", f"{NATIVE}/ledger/<entry_id>", "ledger:read", about="entry"),
+    Route("native", "POST", f"{NATIVE}/ledger/<entry_id>/reversal", ADJUST, {}, 201, "entry"),
+    Route("native", "POST", f"{NATIVE}/ledger/<entry_id>/refunds", ADJUST, CENT, 201, "entry"),
+    Route("native", "POST", f"{NATIVE}/adjustments", ADJUST, CENT, 201),
+    Route("native", "GET", f"{NATIVE}/credits", "balance:read"),
+    Route("native", "POST", f"{NATIVE}/credits", ADJUST, CENT, 201),
+    Route("native", "GET", f"{NATIVE}/holds", "balance:read"),
+    Route("native", "POST", f"{NATIVE}/holds", "holds:write", CENT, 201),
+    Route("native", "GET", f"{NATIVE}/holds/<hold_id>", "balance:read", about="hold"),
+    Route("native", "POST", f"{NATIVE}/holds/<hold_id>/capture", HOLDS, {}, about="hold"),
+    Route("native", "POST", f"{NATIVE}/holds/<hold_id>/release", HOLDS, {}, about="hold"),
+    Route("native", "POST", f"{NATIVE}/holds/<hold_id>/extend", HOLDS, EXTEND, about="hold"),
+    Route("native", "GET", f"{NATIVE}/usage", "reports:read"),
     Route("native", "POST", f"{NATIVE}/usage", "usage:write", json=USE, status=201),
     Route("native", "POST", f"{NATIVE}/usage/batch", "usage:write", json={"records": [USE]}),
+    Route("native", "GET", f"{NATIVE}/usage/<record_id>", "reports:read", about="record"),
+    Route("native", "POST", f"{NATIVE}/usage/rerating", ADJUST, json=DAYS),
     Route("native", "GET", f"{NATIVE}/limits", "limits:read"),
     Route("native", "POST", f"{NATIVE}/limits", "limits:write", {"amountCents": 5000}, 201),
     Route("native", "GET", f"{NATIVE}/limits/<limit_id>", "limits:read", about="limit"),
+    Route("native", "PATCH", f"{NATIVE}/limits/<limit_id>", "limits:write", CENT, about="limit"),
     Route("native", "DELETE", f"{NATIVE}/limits/<limit_id>", "limits:write", about="limit"),
+    Route("native", "GET", f"{NATIVE}/limits/<limit_id>/notices", "limits:read", about="limit"),
+    Route("native", "POST", f"{NATIVE}/limits/<limit_id>/raises", ASK, LASTING, 201, "limit"),
+    Route("native", "GET", f"{NATIVE}/raises", "limits:read"),
+    Route("native", "GET", f"{NATIVE}/raises/<raise_id>", "limits:read", about="raise"),
+    Route("native", "POST", f"{NATIVE}/raises/<raise_id>/approve", APPROVE, {}, about="raise"),
+    Route("native", "POST", f"{NATIVE}/raises/<raise_id>/deny", APPROVE, {}, about="raise"),
+    Route("native", "GET", f"{NATIVE}/changes", "ledger:read"),
     Route("native", "POST", f"{NATIVE}/topups", "topups:write", {"amount": "5.00"}, 201),
     Route("native", "GET", f"{NATIVE}/topups/<topup_id>", "topups:read", about="topup"),
     Route("native", "GET", f"{NATIVE}/spend", "reports:read"),
@@ -81,13 +128,32 @@ def used_rules(app: Flask) -> set[tuple[str, str]]:
 
 
 def ids_of(actor: Actor) -> dict[str, str]:
-    """A limit, a top-up and a sync job of the account."""
+    """One of each thing of the account that has an id."""
     account = str(actor.account_id)
+    limit = operations.set_limit(actor, account, Money.from_cents(9900)).limit
+    used = Usage(model="m", cost=Money.parse("0.5"))
+    record = operations.record_usage(actor, account, used).record
+    wish = operations.request_limit_raise(
+        actor, account, limit.id, amount=Money.parse("1"), lasts_s=60
+    )
     return {
-        "limit": operations.set_limit(actor, account, Money.from_cents(9900)).limit.id,
+        "limit": limit.id,
         "topup": operations.top_up(actor, account, Money.from_cents(500)).id,
         "job": operations.request_sync(actor, account).id,
+        "hold": operations.hold(actor, account, Money.from_cents(500)).hold.id,
+        "raise": wish.id,
+        "record": str(record and record.id),
+        "entry": str(record and record.entry_id),
     }
+
+
+def staffed(billing: Billing) -> None:
+    """Has the host know its staff, who act as operators; all others are asked for a key."""
+
+    def who_asks(request: Request) -> Actor | None:
+        return billing.operator() if request.headers.get("X-Desk") == "open" else None
+
+    billing.authenticate = who_asks
 
 
 def busy_account(billing: Billing) -> Actor:
@@ -177,6 +243,14 @@ class Asker:
     def __init__(self, app: Flask, billing: Billing, actor: Actor) -> None:
         self.token = token_of(billing, actor)
         self.caller = Caller(app, self.token)
+        self.desk = {**DESK, "X-Billing-Account": str(actor.account_id)}
+        staffed(billing)
+
+    def route(self, answers: list[Any], route: Route, path: str = "", **options: Any) -> Any:
+        """One request to a route, by an operator for the account where no key may."""
+        if route.for_operators:
+            options["headers"] = {**self.desk, **options.get("headers", {})}
+        return self(answers, route.method, path or route.at(), **options)
 
     def __call__(self, answers: list[Any], method: str, path: str, **options: Any) -> Any:
         """One request, answered without the key."""
@@ -189,7 +263,8 @@ class Asker:
 def data(response: Any, status: int = 200) -> Any:
     """What a good answer of the native face holds."""
     assert response.status_code == status, response.text
-    assert set(response.json) == {"success", "data"}
+    paged = {"meta"} if "meta" in response.json else set()
+    assert set(response.json) == {"success", "data"} | paged
     assert response.json["success"] is True
     return response.json["data"]
 

@@ -30,7 +30,7 @@ MAY_KNOW: dict[str, set[str]] = {
 MAY_NAME_IN_TYPES = {"dialects": {"models"}, "dashboard": {"models"}}
 
 DIALECTS = "billing_plugin.dialects"
-SHARED_DIALECT_FILES = {"dialect", "entrance", "wire", "openapi"}
+SHARED_DIALECT_FILES = {"arguments", "dialect", "entrance", "throttle", "wire", "openapi"}
 
 WEB = {"dialects", "dashboard", "extension", "webhooks", "cli", "demo"}
 WEB_LIBRARIES = {
@@ -56,6 +56,7 @@ MAY_USE: dict[str, set[str]] = {
     "starlette": {"mcp_server"},
     "uvicorn": {"mcp_server"},
     "cryptography": {"vault"},
+    "limits": {"dialects"},
     "waitress": {"cli", "demo"},
     "uuid6": {"ids"},
 }

@@ -13,8 +13,9 @@ from flask import Response
 from marshmallow import Schema
 
 from billing_plugin import operations
+from billing_plugin.dialects.arguments import whole_number
 from billing_plugin.dialects.conduit.face import conduit
-from billing_plugin.dialects.dialect import account_id, actor, whole_number
+from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.openapi import NUMBER, OPEN, TEXT, TIME, WHOLE, many, shape, word
 from billing_plugin.dialects.wire import iso_millis, number, reply
 from billing_plugin.money import Money

@@ -10,10 +10,12 @@ from urllib.parse import quote
 from flask import Response, request, send_from_directory
 
 from billing_plugin.dialects.native.face import native
-from billing_plugin.dialects.native.shapes import ONE_AMOUNT
+from billing_plugin.dialects.native.shapes import AT_MOST_ONE, ONE_AMOUNT
 from billing_plugin.dialects.openapi import document
 from billing_plugin.dialects.wire import reply
 
+ONE = ("LimitBody", "TopUpBody", "AdjustmentBody", "CreditBody", "RefundBody", "RaiseBody")
+AT_MOST = ("HoldBody", "CaptureBody", "LimitChangeBody")
 STATIC = Path(__file__).parent / "static"
 TITLE = "Billing API"
 POLICY = (
@@ -64,6 +66,7 @@ def _here() -> str:
 @lru_cache(maxsize=16)  # the face is one in every app; only where it is mounted differs
 def _document(prefix: str) -> dict[str, Any]:
     written = document(native, prefix, title=TITLE)
-    for body in ("LimitBody", "TopUpBody"):
-        written["components"]["schemas"][body] |= ONE_AMOUNT
+    for rule, bodies in ((ONE_AMOUNT, ONE), (AT_MOST_ONE, AT_MOST)):
+        for body in bodies:
+            written["components"]["schemas"][body] |= rule
     return written

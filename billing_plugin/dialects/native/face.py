@@ -5,6 +5,8 @@ A superset of the "Billing API" of seed 001. Cents stand beside every exact figu
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import marshmallow
@@ -13,7 +15,7 @@ from marshmallow import Schema
 
 from billing_plugin.dialects.dialect import Dialect, request_id
 from billing_plugin.dialects.native import ROUTES
-from billing_plugin.dialects.openapi import FLAG, TEXT, Shape, shape
+from billing_plugin.dialects.openapi import FLAG, TEXT, Shape, nullable, shape
 from billing_plugin.dialects.wire import camel, reply
 from billing_plugin.errors import BillingError, InvalidRequest
 
@@ -28,6 +30,23 @@ ERROR = Shape(
     )
     | {"additionalProperties": True}
 )
+_KEY = re.compile("[!-~]{1,255}")
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Makes it happen once, however often it is sent. Visible ASCII characters.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+META = shape(
+    "PageMeta",
+    "`nextCursor` goes into `cursor` of the next request; null where the list ends.",
+    nextCursor=nullable(TEXT),
+)
+
+
+class Page(Shape):
+    """The shape of a list that comes page by page, with `meta` beside it."""
 
 
 class Native(Dialect):
@@ -56,24 +75,37 @@ class Native(Dialect):
 
     def success(self, content: Shape) -> Shape:
         """The envelope around what a route returns."""
+        known = {"success": {"const": True}, "data": content}
+        if isinstance(content, Page):
+            known["meta"] = META
         return Shape(
-            type="object",
-            properties={"success": {"const": True}, "data": content},
-            required=["success", "data"],
-            additionalProperties=False,
+            type="object", properties=known, required=list(known), additionalProperties=False
         )
 
+    def _document(self, function: Callable[..., Any], **options: Any) -> None:
+        """Every POST reads an Idempotency-Key."""
+        if self._routes[function.__name__].startswith("POST "):
+            options["headers"] = (*options.get("headers", ()), IDEMPOTENCY_KEY)
+            options["refusals"] = (*options["refusals"], 409)
+        super()._document(function, **options)
 
-def ok(data: Any, status: int = 200) -> Response:
-    """`{"success": true, "data": …}`."""
-    return reply({"success": True, "data": data}, status)
+
+def ok(
+    data: Any, status: int = 200, *, replayed: bool = False, meta: dict[str, Any] | None = None
+) -> Response:
+    """`{"success": true, "data": …}`, with `meta` beside it; a replay says so in a header."""
+    beside = {} if meta is None else {"meta": meta}
+    response = reply({"success": True, "data": data, **beside}, status)
+    if replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
 
 
 def idempotency_key() -> str | None:
-    """The caller's Idempotency-Key. Raises InvalidRequest for an empty one, which would be none."""
+    """The caller's Idempotency-Key. Raises InvalidRequest for an empty or malformed one."""
     key = request.headers.get("Idempotency-Key")
-    if key == "":
-        raise InvalidRequest("The Idempotency-Key is empty.")
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidRequest("The Idempotency-Key has 1 to 255 visible ASCII characters.")
     return key
 
 
@@ -88,5 +120,5 @@ class Strict(Schema):
 
 
 native = Native(
-    "native", ROUTES, description="Balance, usage, limits, top-ups, spend and provider sync."
+    "native", ROUTES, description="Ledger, holds, limits, usage, top-ups, spend and provider sync."
 )

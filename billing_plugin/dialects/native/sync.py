@@ -9,8 +9,9 @@ from flask import Response
 from marshmallow import fields, validate
 
 from billing_plugin import operations
-from billing_plugin.dialects.dialect import account_id, actor, whole_number
-from billing_plugin.dialects.native.face import Strict, native, ok
+from billing_plugin.dialects.arguments import whole_number
+from billing_plugin.dialects.dialect import account_id, actor
+from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
 from billing_plugin.dialects.openapi import TEXT, TIME, WHOLE, many, nullable, shape, word
 
 if TYPE_CHECKING:
@@ -55,8 +56,10 @@ def request_sync(body: dict[str, Any]) -> Response:
 
     A worker runs it; without Redis it has run when this answers.
     """
-    job = operations.request_sync(actor(), account_id(), provider=body["provider"])
-    return ok(_shape(job), 202)
+    job = operations.request_sync(
+        actor(), account_id(), provider=body["provider"], idempotency_key=idempotency_key()
+    )
+    return ok(_shape(job), 202, replayed=job.replayed)
 
 
 @native.view(answers={200: many(SYNC_JOB)}, tags=TAGS)

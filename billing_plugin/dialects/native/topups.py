@@ -10,13 +10,7 @@ from marshmallow import fields, validate
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor, currency
 from billing_plugin.dialects.native.face import idempotency_key, native, ok
-from billing_plugin.dialects.native.shapes import (
-    IDEMPOTENCY_KEY,
-    MONEY,
-    AmountBody,
-    amount_of,
-    money,
-)
+from billing_plugin.dialects.native.shapes import MONEY, AmountBody, amount_of, money
 from billing_plugin.dialects.openapi import TEXT, TIME, nullable, shape, word
 
 if TYPE_CHECKING:
@@ -43,12 +37,7 @@ TOPUP = shape(
 )
 
 
-@native.view(
-    answers={201: TOPUP},
-    refusals=(402, 409, 501),
-    parameters=[IDEMPOTENCY_KEY],
-    tags=TAGS,
-)
+@native.view(answers={201: TOPUP}, refusals=(402, 501), tags=TAGS)
 @native.arguments(TopUpBody())
 def top_up(body: dict[str, Any]) -> Response:
     """Top up
@@ -62,7 +51,7 @@ def top_up(body: dict[str, Any]) -> Response:
         payment_method=body["paymentMethod"],
         idempotency_key=idempotency_key(),
     )
-    return ok(_shape(topup), 201)
+    return ok(_shape(topup), 201, replayed=topup.replayed)
 
 
 @native.view(answers={200: TOPUP}, tags=TAGS)

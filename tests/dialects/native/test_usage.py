@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from billing_plugin.dialects.native.usage import BATCH, USAGE
+from billing_plugin.dialects.native.shapes import QUANTITIES
+from billing_plugin.dialects.native.usage import BATCH, RECORD, USAGE
+from billing_plugin.dialects.wire import camel
 from tests.dialects.faces import NATIVE, assert_refused, data, fits
 from tests.factories import Caller
 
@@ -21,7 +23,6 @@ def test_one_use_is_rated_by_the_price_list(call: Caller) -> None:
     assert made["quantities"] == {"input_tokens": 1000, "output_tokens": 500}
     assert (made["provider"], made["model"], made["replayed"]) == ("openai", "gpt-4o", False)
     assert made["price"]["source"].startswith("genai-prices")
-    assert made["price"]["exact"] == "0.0075"
 
 
 def test_a_stated_cost(call: Caller) -> None:
@@ -33,11 +34,17 @@ def test_a_stated_cost(call: Caller) -> None:
     made = fits(USAGE, data(call("POST", ONE, json=sent), 201))
     assert made == {
         "id": made["id"],
+        "entryId": made["entryId"],
+        "holdId": None,
+        "correctsId": None,
+        "keyId": made["keyId"],
+        "agent": None,
         "provider": "unknown",
         "model": "m",
         "quantities": {},
         "cost": {"amount": "1.25", "cents": 125, "currency": "USD"},
         "price": {"source": "caller"},
+        "flagged": False,
         "metadata": {"run": 7, "share": 0.5, "tags": ["a"]},
         "effectiveAt": "2026-03-09T04:00:00.000Z",
         "recordedAt": "2026-03-09T14:32:00.000Z",
@@ -100,3 +107,41 @@ def test_nothing_of_a_batch_with_a_conflict_is_kept(call: Caller) -> None:
     refused = call("POST", MANY, json={"records": records})
     assert_refused(refused, "native", 409, "IDEMPOTENCY_CONFLICT")
     assert data(call("GET", f"{NATIVE}/balance"))["posted"]["amount"] == "98.75"
+
+
+def test_every_kind_of_token(call: Caller) -> None:
+    counts = {camel(name): number for number, name in enumerate(QUANTITIES, start=1)}
+    made = fits(USAGE, data(call("POST", ONE, json={**PAID, **counts}), 201))
+    assert made["quantities"] == {name: n for n, name in enumerate(QUANTITIES, start=1)}
+    assert len(QUANTITIES) == 10
+
+
+def test_uses_are_listed_by_day_and_seen_one_by_one(call: Caller) -> None:
+    for at in ("2026-03-07T23:59:59Z", "2026-03-08T00:00:00Z", "2026-03-09T00:00:00Z"):
+        data(call("POST", ONE, json={**PAID, "effectiveAt": at}), 201)
+    found = data(call("GET", f"{ONE}?from=2026-03-08&to=2026-03-08"))
+    assert [fits(RECORD, one)["effectiveAt"] for one in found] == ["2026-03-08T00:00:00.000Z"]
+    assert data(call("GET", f"{ONE}/{found[0]['id']}")) == found[0]
+    assert len(data(call("GET", ONE))) == 3
+
+
+def test_a_key_in_the_header_is_that_of_a_whole_batch(call: Caller) -> None:
+    records = [PAID, {**PAID, "idempotencyKey": "own"}, PAID]
+    headers = {"Idempotency-Key": "k" * 255}
+    first = call("POST", MANY, json={"records": records}, headers=headers)
+    again = call("POST", MANY, json={"records": records}, headers=headers)
+    assert (data(first)["recorded"], data(again)["replayed"]) == (3, 3)
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other = [PAID, PAID, {**PAID, "cost": "2"}]
+    refused = call("POST", MANY, json={"records": other}, headers=headers)
+    assert_refused(refused, "native", 409, "IDEMPOTENCY_CONFLICT")
+    assert data(call("POST", ONE, json={**PAID, "idempotencyKey": "own"}))["replayed"]
+    assert data(call("GET", f"{NATIVE}/balance"))["posted"]["amount"] == "96.25"
+
+
+def test_two_keys_for_one_use_are_refused(call: Caller) -> None:
+    body = {**PAID, "idempotencyKey": "one"}
+    refused = call("POST", ONE, json=body, headers={"Idempotency-Key": "other"})
+    assert_refused(refused, "native", 400, "VALIDATION_ERROR")
+    data(call("POST", ONE, json=body, headers={"Idempotency-Key": "one"}), 201)

@@ -1,0 +1,97 @@
+"""Native: the account itself; operators open accounts and see all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import marshmallow
+from flask import Response
+from marshmallow import fields, validate
+
+from billing_plugin import operations
+from billing_plugin.dialects.dialect import account_id, actor
+from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
+from billing_plugin.dialects.native.paging import Listing, PageQuery, pages
+from billing_plugin.dialects.native.shapes import MONEY, money, pattern
+from billing_plugin.dialects.openapi import TEXT, TIME, shape
+from billing_plugin.errors import Forbidden
+
+if TYPE_CHECKING:
+    from billing_plugin.context import Actor
+    from billing_plugin.models.accounts import Account
+
+TAGS = ["Accounts"]
+
+
+class AccountBody(Strict):
+    """Whose account, and its currency (none: the instance's own)."""
+
+    name = fields.String(required=True, validate=validate.Length(min=1, max=200))
+    currency = fields.String(load_default=None, allow_none=True, validate=pattern("[A-Z]{3}"))
+
+
+ACCOUNT = shape(
+    "Account",
+    "Who holds a balance; `postpaid` is what may be used beyond it in a month.",
+    id=TEXT,
+    name=TEXT,
+    currency=TEXT,
+    posted=MONEY,
+    held=MONEY,
+    available=MONEY,
+    postpaid=MONEY,
+    createdAt=TIME,
+)
+
+
+@native.view(answers={200: ACCOUNT}, tags=TAGS)
+def get_account() -> Response:
+    """See the account"""
+    return ok(_shape(operations.get_account(actor(), account_id())))
+
+
+@native.view(answers={200: pages(ACCOUNT)}, tags=TAGS)
+@native.arguments(PageQuery(), location="query", unknown=marshmallow.RAISE)
+def list_accounts(query: dict[str, Any]) -> Response:
+    """List every account
+
+    Newest first. For operators, who have no account of their own.
+    """
+    listing = Listing("accounts", None, query)
+    found = operations.list_accounts(_operator(), before=listing.before, limit=listing.limit)
+    return listing.answer(found, _shape, lambda account: account.id)
+
+
+@native.view(answers={201: ACCOUNT}, tags=TAGS)
+@native.arguments(AccountBody())
+def create_account(body: dict[str, Any]) -> Response:
+    """Open an account
+
+    For operators, who have no account of their own.
+    """
+    made = operations.create_account(
+        _operator(), body["name"], currency=body["currency"], idempotency_key=idempotency_key()
+    )
+    return ok(_shape(made), 201, replayed=made.replayed)
+
+
+def _operator() -> Actor:
+    """Who asks, without an account of its own: whatever scopes one has, others are not its."""
+    asking = actor()
+    if asking.account_id is not None:
+        scope = "accounts:write"
+        raise Forbidden(f"This needs the scope {scope}.", extra={"scope": scope})
+    return asking
+
+
+def _shape(account: Account) -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "name": account.name,
+        "currency": account.currency,
+        "posted": money(account.posted, balance=True),
+        "held": money(account.held),
+        "available": money(account.available, balance=True),
+        "postpaid": money(account.postpaid),
+        "createdAt": account.created_at,
+    }
