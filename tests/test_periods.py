@@ -1,12 +1,10 @@
-"""Windows tile time in every IANA zone, held against an oracle that scans for a day's beginning."""
+"""Periods, held against an oracle that scans for a day's beginning (every zone: test_tiling.py)."""
 
 from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -36,7 +34,6 @@ from billing_plugin.periods import (
 
 DAY, HALF_HOUR, MINUTE = timedelta(days=1), timedelta(minutes=30), timedelta(minutes=1)
 INSTANT = timedelta(microseconds=1)
-FIRST, LAST = date(2024, 1, 1), date(2035, 12, 31)
 ZONES = sorted(available_timezones() - {"localtime"})
 ODD = (
     *("Africa/Cairo", "America/Asuncion", "America/Havana", "America/Nuuk", "America/Santiago"),
@@ -62,36 +59,6 @@ def first_day_of(name: str, day: date) -> date:
     while (name == "weekly" and day.isoweekday() != 1) or (name == "monthly" and day.day != 1):
         day -= DAY
     return day
-
-
-@lru_cache
-def rules() -> dict[tuple[Any, ...], str]:
-    """One zone for each set of rules, so that hundreds of aliases are not scanned again."""
-    noons = [datetime(2024, 1, 1, 12, tzinfo=UTC) + number * DAY for number in range(12 * 366)]
-    found: dict[tuple[Any, ...], str] = {}
-    for name in ZONES:
-        zone = ZoneInfo(name)
-        found.setdefault(tuple(zone.utcoffset(noon) for noon in noons), name)
-    return found
-
-
-def days_of_change(name: str) -> Iterator[date]:
-    """The days around every change of the zone's clocks from 2024 to 2035."""
-    zone, day = ZoneInfo(name), FIRST
-    while day < LAST:
-        noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-        if noon.astimezone(zone).utcoffset() != (noon + DAY).astimezone(zone).utcoffset():
-            yield from (day, day + DAY, day + 2 * DAY)
-        day += DAY
-
-
-@pytest.mark.parametrize("part", range(4))
-def test_days_begin_where_scanning_finds_them_in_every_zone(part: int) -> None:
-    assert len(rules()) > 60
-    for name in sorted(rules().values())[part::4]:
-        zone = ZoneInfo(name)
-        for day in {*days_of_change(name), date(2024, 2, 29), date(2028, 2, 29), date(2026, 7, 1)}:
-            assert start_of_day(day, zone) == scanned_start(day, zone), (name, day)
 
 
 @settings(deadline=None, max_examples=300)
