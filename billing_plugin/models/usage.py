@@ -90,12 +90,21 @@ class Usage:
     def quantities(self) -> dict[str, int]:
         """The token counts that are not zero, by name."""
         counts = counts_of(self)
-        return dict(compress(zip(QUANTITIES, counts, strict=True), counts)) if any(counts) else {}
+        return dict(compress(zip(QUANTITIES, counts, strict=True), counts))
+
+    @property
+    def counts_text(self) -> str:
+        """The same as JSON text, as it is stored."""
+        counts = counts_of(self)
+        if not any(counts):
+            return "{}"
+        named = compress(zip(QUANTITIES, counts, strict=True), counts)
+        return "{" + ",".join([f'"{name}":{count}' for name, count in named]) + "}"
 
     @property
     def content(self) -> str:
         """Everything the caller said, for comparison under an idempotency key."""
-        return self.content_with(quantities_text(self.quantities))
+        return self.content_with(self.counts_text)
 
     def content_with(self, counts: str) -> str:
         """The same, where the text of the token counts is known already."""
@@ -117,7 +126,8 @@ class Dims(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class UsageRecord:
-    """One stored use. `price` says where the price came from and what it was, exactly."""
+    """One stored use. `price` says where the price came from and what it was, exactly. Both it and
+    the `quantities` are kept as the text that is stored, and read when somebody asks."""
 
     id: str
     account_id: str
@@ -128,7 +138,7 @@ class UsageRecord:
     agent: str | None
     provider: str
     model: str
-    quantities: dict[str, int]
+    counts_text: str
     price_text: str
     cost_nanos: int
     currency: str
@@ -141,6 +151,12 @@ class UsageRecord:
     def cost(self) -> Money:
         """What it cost."""
         return Money(self.cost_nanos, self.currency)
+
+    @property
+    def quantities(self) -> dict[str, int]:
+        """The token counts that are not zero, by name."""
+        found: dict[str, int] = load(self.counts_text)
+        return found
 
     @property
     def price(self) -> dict[str, Any]:
@@ -234,13 +250,6 @@ def originals(account_id: str, period: Period, *, after: str, limit: int) -> lis
     return _select(where, account_id, *times, after, limit=limit)
 
 
-def quantities_text(quantities: dict[str, int]) -> str:
-    """The JSON text of token counts."""
-    if not quantities:
-        return "{}"
-    return "{" + ",".join(f'"{name}":{count}' for name, count in quantities.items()) + "}"
-
-
 def row_of(record: UsageRecord) -> Row:
     """The record as it is stored, by COLUMNS."""
     return (*head_of(record), stored_time(record.effective_at), stored_time(record.recorded_at))
@@ -251,7 +260,7 @@ def head_of(record: UsageRecord) -> Row:
     return (
         record.id, record.account_id, record.entry_id, record.hold_id, record.corrects_id,
         record.key_id, record.agent, record.provider, record.model,
-        quantities_text(record.quantities), record.price_text, record.cost_nanos, record.currency,
+        record.counts_text, record.price_text, record.cost_nanos, record.currency,
         int(record.flagged), dump(record.metadata) if record.metadata else "{}",
     )  # fmt: skip
 
@@ -282,4 +291,4 @@ def _read(row: Row) -> UsageRecord:
     *head, quantities, price, cost, currency, flagged, metadata, effective_at, recorded_at = row
     times = (read_time(effective_at) or END, read_time(recorded_at) or END)
     tail: Row = (price, cost, currency, bool(flagged), load(metadata), *times)
-    return UsageRecord(*(*head, load(quantities), *tail))
+    return UsageRecord(*(*head, quantities, *tail))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from billing_plugin import ids
 from billing_plugin.context import Signature
@@ -26,8 +26,7 @@ from billing_plugin.periods import aware
 Group = tuple[str, str, Signature, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one submission: a record (perhaps replayed) or the error that refused it."""
 
     record: UsageRecord | None = None
@@ -44,7 +43,7 @@ class Wish:
     agent: str | None = None
     intent: Intent | None = None
     rated: Rated | BillingError | None = None
-    quantities: dict[str, int] = field(default_factory=dict)
+    counts: str = "{}"  # of its tokens, as they are stored
     place: int = 0  # wishes of one place may share a ledger entry
 
     @property
@@ -206,7 +205,9 @@ def charge_all(
         decided = _one_by_one(charge, wishes, stop_at_refusal=stop_at_refusal)
     records = charge.write()
     first: set[int] = set()
-    outcomes = [_outcome(one, records, first) for one in decided]
+    outcomes = [
+        one if isinstance(one, Outcome) else _outcome(one, records, first) for one in decided
+    ]
     return _with_replayed(till.book.account_id, wishes, outcomes, known=known)
 
 
@@ -226,17 +227,15 @@ def record_of(line: Line, record_id: str, *, account_id: str, at: datetime) -> U
     rated, dims = line.rated, line.dims
     return UsageRecord(
         record_id, account_id, line.entry_id, line.hold_id, None, dims.key, dims.agent,
-        dims.provider, dims.model, line.wish.quantities, rated.price, rated.cost.nanos,
+        dims.provider, dims.model, line.wish.counts, rated.price, rated.cost.nanos,
         rated.cost.currency, rated.flagged, dims.metadata, line.effective_at, at,
     )  # fmt: skip
 
 
-def _outcome(one: int | Outcome, records: Sequence[UsageRecord], first: set[int]) -> Outcome:
-    if isinstance(one, Outcome):
-        return one
-    replayed = one in first
-    first.add(one)
-    return Outcome(records[one], replayed=replayed)
+def _outcome(number: int, records: Sequence[UsageRecord], first: set[int]) -> Outcome:
+    replayed = number in first
+    first.add(number)
+    return Outcome(records[number], replayed)
 
 
 def _groups(lines: Iterable[Line], *, apart: bool = True) -> Iterable[list[Line]]:

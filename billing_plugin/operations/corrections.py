@@ -173,6 +173,6 @@ def _correction(
 ) -> UsageRecord:
     return UsageRecord(
         record_id, record.account_id, entry_id, None, record.id, record.key_id, record.agent,
-        record.provider, record.model, {}, '{"source":"correction"}', delta, record.currency,
+        record.provider, record.model, "{}", '{"source":"correction"}', delta, record.currency,
         False, record.metadata, record.effective_at, till.book.at,
     )  # fmt: skip

@@ -245,7 +245,7 @@ def _take(
     if policy == OVERDRAFT:
         book.overdraw()
     line = Line(
-        Wish(used, actor.signature, quantities=used.quantities),
+        Wish(used, actor.signature, counts=used.counts_text),
         rated,
         dims,
         found.created_at,

@@ -72,7 +72,7 @@ def capture(actor: Actor, found: Hold, used: Usage, *, rated: Rated) -> UsageRec
     if scope is None or told != dims[2:] or found.status != holds.OPEN:
         return None
     entry_id, record_id = ids.new_pair(ledger.PREFIX, usage.PREFIX)
-    wish = Wish(used, actor.signature, quantities=used.quantities)
+    wish = Wish(used, actor.signature, counts=used.counts_text)
     line = Line(wish, rated, dims, found.created_at, found.id, entry_id)
     record = record_of(line, record_id, account_id=found.account_id, at=found.created_at)
     moved = moves.carry_out(

@@ -12,7 +12,7 @@ from billing_plugin.context import Actor, current, now, write_transaction
 from billing_plugin.errors import BillingError, InvalidRequest, PayloadTooLarge
 from billing_plugin.models import accounts, idempotency, usage
 from billing_plugin.models.base import dump
-from billing_plugin.models.usage import Usage, UsageRecord, quantities_text
+from billing_plugin.models.usage import Usage, UsageRecord
 from billing_plugin.money import Money
 from billing_plugin.operations import quick
 from billing_plugin.operations.catalogue import operation, storable
@@ -128,9 +128,9 @@ def wishes_of(
         wish = Wish(used, signature, actor.agent)
         try:
             check_usage(used, at)
-            wish.quantities = used.quantities
+            wish.counts = used.counts_text
             if submission.idempotency_key is not None:
-                said = used.content_with(quantities_text(wish.quantities))
+                said = used.content_with(wish.counts)
                 wish.intent = idempotency.intent(
                     account_id, "usage", key=submission.idempotency_key, content=said
                 )
