@@ -25,11 +25,12 @@ _making = Lock()
 class Caller:
     """One who waits, for an answer or for the turn to write."""
 
-    __slots__ = ("answer", "bell", "wish")
+    __slots__ = ("answer", "bell", "is_next", "wish")
 
     def __init__(self, wish: Wish) -> None:
         self.wish = wish
         self.answer: Outcome | BaseException | None = None
+        self.is_next = False
         self.bell = Lock()
         self.bell.acquire()  # released when there is an answer, or when it is its turn
 
@@ -61,7 +62,16 @@ class Queue:
         with self.lock:
             self.is_writing = bool(self.waiting)
             if self.waiting:
+                self.waiting[0].is_next = True
                 self.waiting[0].bell.release()
+
+    def leave(self, caller: Caller) -> None:
+        """Whoever was interrupted while it waited must not be given the turn, nor keep it."""
+        with self.lock:
+            if caller in self.waiting:
+                self.waiting.remove(caller)
+        if caller.is_next:
+            self.hand_over()
 
 
 def charge_in_turn(account_id: str, wish: Wish, alone: Callable[[], Outcome]) -> Outcome:
@@ -71,7 +81,7 @@ def charge_in_turn(account_id: str, wish: Wish, alone: Callable[[], Outcome]) ->
     """
     queue, caller = _queue(account_id), Caller(wish)
     if not queue.join(caller):
-        caller.bell.acquire()
+        _wait(queue, caller)
         if caller.answer is not None:
             return _told(caller.answer)
     try:
@@ -82,6 +92,14 @@ def charge_in_turn(account_id: str, wish: Wish, alone: Callable[[], Outcome]) ->
     finally:
         queue.hand_over()
     return _told(caller.answer)
+
+
+def _wait(queue: Queue, caller: Caller) -> None:
+    try:
+        caller.bell.acquire()
+    except BaseException:
+        queue.leave(caller)
+        raise
 
 
 def _write(account_id: str, callers: Sequence[Caller], *, mine: Caller) -> None:

@@ -167,6 +167,39 @@ def test_who_comes_during_a_write_is_written_next(
     assert complaints(billing) == []
 
 
+def wish() -> Any:
+    return group.Wish(operations.Usage("m"), Actor(None).signature)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("is_its_turn", [True, False])
+def test_who_is_interrupted_while_waiting_passes_the_turn_on(is_its_turn: bool) -> None:
+    queue = group.Queue()
+    writer, second, third = (group.Caller(wish()) for _ in range(3))
+    assert [queue.join(caller) for caller in (writer, second, third)] == [True, False, False]
+    queue.waiting.remove(writer)  # it has taken its own wish and writes
+    if is_its_turn:
+        queue.hand_over()
+    queue.leave(second)
+    if not is_its_turn:
+        queue.hand_over()
+    assert third.bell.acquire(blocking=False)
+    assert (queue.waiting, third.is_next) == ([third], True)
+
+
+def test_an_interrupt_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Bell:
+        def acquire(self) -> None:
+            raise KeyboardInterrupt
+
+    queue, caller = group.Queue(), group.Caller(wish())
+    queue.join(group.Caller(wish()))
+    queue.join(caller)
+    caller.bell = Bell()  # type: ignore[assignment]  # rings for nobody
+    with pytest.raises(KeyboardInterrupt):
+        group._wait(queue, caller)
+    assert caller not in queue.waiting
+
+
 def test_a_crowd_larger_than_a_batch_is_written_in_several(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
