@@ -5,7 +5,7 @@
 Hypothesis draws the steps and shrinks what fails. After each step: the same verdict (and the limit
 at fault), the same balance, credits and limit states, and a doctor without complaints. The books
 are looked at inside a transaction that is rolled back, so that looking tidies nothing away.
-Prints one line of JSON.
+Prints one line of JSON, and what differs with the history that shows it (`--no-shrink`: at once).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import json
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -649,15 +650,20 @@ def main() -> int:
     parser.add_argument("--no-shrink", action="store_true", help="show the first failure as it is")
     said = parser.parse_args()
     began = time.monotonic()
+    differences, done = 0, Counter[str]()
     with places.source(said.database, in_memory=True) as source:
-        done = run(source, steps=said.steps, chance=said.seed, shrink=not said.no_shrink)
+        try:
+            done = run(source, steps=said.steps, chance=said.seed, shrink=not said.no_shrink)
+        except Exception:  # whatever it was, it is shown, and it is a difference
+            traceback.print_exc()
+            differences = 1
     total = sum(number for name, number in done.items() if ":" not in name)
     took_s = round(time.monotonic() - began, 1)
     print(json.dumps({
         "harness": "machine", "database": said.database, "seed": said.seed, "steps": total,
-        "seconds": took_s, "differences": 0, "counts": dict(sorted(done.items())),
+        "seconds": took_s, "differences": differences, "counts": dict(sorted(done.items())),
     }))  # fmt: skip
-    return 0
+    return differences
 
 
 if __name__ == "__main__":

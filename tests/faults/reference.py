@@ -49,6 +49,7 @@ class Grant:
     remaining: int
     priority: int
     expires: datetime | None
+    gone: int = 0  # expired
 
     @property
     def order(self) -> tuple[int, bool, Any, int]:
@@ -167,6 +168,7 @@ class Account:
             gone = min(grant.remaining, max(self.available, 0))
             if gone:
                 grant.remaining -= gone
+                grant.gone += gone
                 self.entries.append(Entry("expiry", -gone))
 
     # -- charging
@@ -337,7 +339,8 @@ class Account:
         entry = self.entries[number]
         if entry.reversal is not None:
             return entry.reversal
-        nanos = sum(entry.costs) if entry.kind == "usage" else -entry.nanos
+        gone = sum(grant.gone for grant in self.grants if grant.entry == number)
+        nanos = sum(entry.costs) if entry.kind == "usage" else gone - entry.nanos
         if entry.kind not in REVERSIBLE or nanos == 0:
             raise Refused("not_reversible")
         if nanos < 0:

@@ -42,6 +42,40 @@ def capture(actor: Actor, account_id: str, about: str) -> Answer:
     return f"{done.hold.id} {done.hold.captured} {done.record.id}", done.replayed
 
 
+def capture_with_a_key(actor: Actor, account_id: str, about: str) -> Answer:
+    done = operations.capture(actor, account_id, about, taken=Money(60), idempotency_key=KEY)
+    return f"{done.hold.id} {done.hold.captured} {done.record.id}", done.replayed
+
+
+def release(actor: Actor, account_id: str, about: str) -> Answer:
+    done = operations.release(actor, account_id, about, idempotency_key=KEY)
+    return f"{done.hold.id} {done.hold.status} {done.hold.resolved_at}", done.replayed
+
+
+def extend(actor: Actor, account_id: str, about: str) -> Answer:
+    done = operations.extend(actor, account_id, about, expires_in_s=5_000, idempotency_key=KEY)
+    return f"{done.hold.id} {done.hold.expires_at}", done.replayed
+
+
+def approve(actor: Actor, account_id: str, about: str) -> Answer:
+    done = operations.approve_limit_raise(actor, account_id, about, idempotency_key=KEY)
+    return f"{done.id} {done.status} {done.decided_at}", None
+
+
+def deny(actor: Actor, account_id: str, about: str) -> Answer:
+    done = operations.deny_limit_raise(actor, account_id, about, idempotency_key=KEY)
+    return f"{done.id} {done.status} {done.decided_at}", None
+
+
+def create_account(actor: Actor, _: str, __: str) -> Answer:
+    done = operations.create_account(actor, "A", idempotency_key=KEY)
+    return f"{done.id} {done.created_at}", None
+
+
+def request_sync(actor: Actor, account_id: str, _: str) -> Answer:
+    return operations.request_sync(actor, account_id, idempotency_key=KEY).id, None
+
+
 def top_up(actor: Actor, account_id: str, _: str) -> Answer:
     done = operations.top_up(actor, account_id, Money.parse("25"), idempotency_key=KEY)
     return f"{done.id} {done.amount_nanos}", None
@@ -84,6 +118,13 @@ ASKED: dict[str, Callable[[Actor, str, str], Answer]] = {
     "record_usage_batch": batch,
     "hold": hold,
     "capture": capture,
+    "capture with a key": capture_with_a_key,
+    "release": release,
+    "extend": extend,
+    "approve_limit_raise": approve,
+    "deny_limit_raise": deny,
+    "create_account": create_account,
+    "request_sync": request_sync,
     "top_up": top_up,
     "set_limit": set_limit,
     "refund_charge": refund_charge,

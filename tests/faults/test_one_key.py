@@ -29,6 +29,13 @@ EFFECTS: dict[str, dict[str, int]] = {
     "record_usage_batch": {"usage_record": 2, "ledger_entry": 1, "usage_rollup": 1},
     "hold": {"hold": 1},
     "capture": {"usage_record": 1, "ledger_entry": 1, "usage_rollup": 1},
+    "capture with a key": {"usage_record": 1, "ledger_entry": 1, "usage_rollup": 1},
+    "release": {},
+    "extend": {"audit": 1},
+    "approve_limit_raise": {"audit": 1},
+    "deny_limit_raise": {"audit": 1},
+    "create_account": {"account": 1, "audit": 1},
+    "request_sync": {"sync_job": 1},
     "top_up": {"topup": 1, "ledger_entry": 1, "credit_grant": 1},
     "set_limit": {"spending_limit": 1, "audit": 1},
     "refund_charge": {"ledger_entry": 1, "usage_record": 1, "credit_grant": 1},
@@ -38,6 +45,8 @@ EFFECTS: dict[str, dict[str, int]] = {
     "request_limit_raise": {"limit_raise": 1, "audit": 1},
 }
 WITHOUT_A_KEY = {"capture", "reverse_entry"}  # once by what they are about
+# known by other names here; of rerating the second is nothing by itself (tests/operations)
+OTHERWISE = {"record_usage", "capture", "reverse_entry", "rerate_usage"}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +65,8 @@ def test_every_operation_with_a_key_is_asked() -> None:
         for name in operations.CATALOGUE
         if "idempotency_key" in _parameters(getattr(operations, name, None))
     }
-    assert keyed - {"record_usage"} == set(EFFECTS) - WITHOUT_A_KEY - {"record_usage_batch"}
+    asked = set(EFFECTS) - WITHOUT_A_KEY - {"record_usage_batch", "capture with a key"}
+    assert keyed - OTHERWISE == asked
 
 
 @pytest.mark.parametrize("name", EFFECTS)
@@ -94,10 +104,16 @@ def _prepared(name: str, actor: Any, account_id: str) -> str:
     if name in ("refund_charge", "reverse_entry"):
         done = operations.record_usage(actor, account_id, Usage("m", cost=Money(100)))
         return str(done.record and done.record.entry_id)
-    if name == "capture":
+    if name in ("capture", "capture with a key", "release", "extend"):
         return str(operations.hold(actor, account_id, Money(100)).hold.id)
-    if name == "request_limit_raise":
-        return operations.set_limit(actor, account_id, Money.parse("50")).limit.id
+    if "raise" in name:
+        limit_id = operations.set_limit(actor, account_id, Money.parse("50")).limit.id
+        if name == "request_limit_raise":
+            return limit_id
+        wish = operations.request_limit_raise(
+            actor, account_id, limit_id, amount=Money(17), lasts_s=600
+        )
+        return str(wish.id)
     return ""
 
 
