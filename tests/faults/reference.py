@@ -17,7 +17,6 @@ OPEN, CAPTURED, RELEASED, EXPIRED = "open", "captured", "released", "expired"
 NEVER = datetime.max
 REVERSIBLE = ("usage", "support", "promotion", "adjustment")
 PRIORITIES = {"promotion": 10, "support": 20, "paid": 30}
-SKEW = timedelta(minutes=5)
 
 
 class Refused(Exception):
@@ -216,7 +215,7 @@ class Account:
             bucket = bucket_of(limit, dims)
             if not limit.active or limit.action != "hard" or bucket is None:
                 continue
-            most = fullest(limit, bucket, marks, at=at, now=self.now)
+            most = sum(fullest(limit, bucket, marks, at=at, now=self.now))
             if most + nanos > limit.ceiling(self.now):
                 raise Refused("limit_exceeded", number)
 
@@ -243,10 +242,10 @@ class Account:
             bucket = bucket_of(limit, dims)
             if not limit.active or limit.action not in actions or bucket is None:
                 continue
-            before = fullest(limit, bucket, marks, at=at, now=self.now)
+            spent, held = fullest(limit, bucket, marks, at=at, now=self.now)
             ceiling = limit.ceiling(self.now)
-            reached = limit.action == "soft" and before < ceiling <= before + nanos
-            refused = limit.action == "shadow" and before + nanos > ceiling
+            reached = limit.action == "soft" and spent < max(ceiling, 1) <= spent + nanos
+            refused = limit.action == "shadow" and spent + held + nanos > ceiling
             if reached or refused:
                 key = (number, "reached" if reached else "would_refuse")
                 self.notices[key] = self.notices.get(key, 0) + 1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SLIDING_S = {"daily": 86_400, "weekly": 604_800, "monthly": 2_592_000}
 SLOTS = 64
+EARLY = timedelta(minutes=5)
 Marks = list[tuple["Dims", datetime, int, int]]
 
 
@@ -118,24 +119,26 @@ def state(limit: Limit, bucket: Any, marks: Marks, now: datetime) -> tuple[int, 
     return found[0], found[1]
 
 
-def fullest(limit: Limit, bucket: Any, marks: Marks, *, at: datetime, now: datetime) -> int:
-    """What is used in the window of the instant; of windows that slide, in the fullest one that
-    holds the instant and has begun."""
+def fullest(
+    limit: Limit, bucket: Any, marks: Marks, *, at: datetime, now: datetime
+) -> tuple[int, int]:
+    """Spent and held in the window of the instant; of windows that slide, in the fullest one that
+    holds the instant and has begun, or will have within the minutes that a use may be early."""
     there = place(limit, at)
     if limit.technique != "sliding":
-        return sum(
-            spent + held
-            for when, spent, held in counted(limit, bucket, marks)
-            if place(limit, when) == there
-        )
-    slots: dict[int, int] = {}
+        found = [one for one in counted(limit, bucket, marks) if place(limit, one[0]) == there]
+        return sum(spent for _, spent, _ in found), sum(held for *_, held in found)
+    slots: dict[int, tuple[int, int]] = {}
     for when, spent, held in counted(limit, bucket, marks):
-        slots[slot(limit, when)] = slots.get(slot(limit, when), 0) + spent + held
-    last = max(there, min(there + SLOTS - 1, slot(limit, now)))
-    return max(
-        sum(nanos for here, nanos in slots.items() if end - SLOTS < here <= end)
+        before = slots.get(slot(limit, when), (0, 0))
+        slots[slot(limit, when)] = (before[0] + spent, before[1] + held)
+    last = max(there, min(there + SLOTS - 1, slot(limit, now + EARLY)))
+    windows = [
+        [pair for here, pair in slots.items() if end - SLOTS < here <= end]
         for end in range(there, last + 1)
-    )
+    ]
+    sums = [(sum(s for s, _ in window), sum(h for _, h in window)) for window in windows]
+    return max(sums, key=sum)
 
 
 def buckets(limit: Limit, marks: Marks) -> set[Any]:
