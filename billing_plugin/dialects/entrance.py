@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, request
+from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import default_exceptions
 from werkzeug.routing import Rule
 
@@ -27,11 +28,7 @@ class Entrance(Blueprint):
     def __init__(self, name: str, routes: Mapping[str, str]) -> None:
         super().__init__(name, __name__)
         self.routes = routes
-        for view, route in routes.items():
-            method, path = route.split(" ", 1)
-            endpoint = view.rpartition(".")[2]
-            passed_on = self._passing_on(endpoint)
-            self.add_url_rule(path, endpoint, passed_on, methods=[method], strict_slashes=False)
+        self.record(self._add_routes)  # all at once: fewer things for the garbage collector to see
 
     @cached_property
     def face(self) -> Any:
@@ -42,12 +39,16 @@ class Entrance(Blueprint):
             import_module(f"{package}.{module}")  # lazy: likewise
         return face
 
-    def _passing_on(self, endpoint: str) -> Callable[..., Response]:
-        def view(**arguments: Any) -> Response:
-            found: Response = self.face.views[endpoint](**arguments)
-            return found
+    def _add_routes(self, state: BlueprintSetupState) -> None:
+        for view, route in self.routes.items():
+            method, path = route.split(" ", 1)
+            endpoint = view.rpartition(".")[2]
+            passed_on = partial(self._pass_on, endpoint)
+            state.add_url_rule(path, endpoint, passed_on, methods=[method], strict_slashes=False)
 
-        return view
+    def _pass_on(self, endpoint: str, **arguments: Any) -> Response:
+        found: Response = self.face.views[endpoint](**arguments)
+        return found
 
 
 def attend(root: Blueprint) -> None:
@@ -80,18 +81,23 @@ def _entered() -> Entrance:
 
 
 class _Patient:
-    """Mixed into a host's rule class: URL builders, slow to compile, wait until one is needed."""
+    """Mixed into a host's rule class: URL builders, slow to compile, wait until one is needed.
+
+    All rules share the two that wait: a function for each would cost a collection of garbage.
+    """
 
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        made: list[Any] = []
+        return _build_unknown if append_unknown else _build
 
-        def build(rule: Rule, **values: Any) -> tuple[str, str]:
-            if not made:
-                made.append(Rule._compile_builder(rule, append_unknown))
-            found: tuple[str, str] = made[0](rule, **values)
-            return found
 
-        return build
+def _build(rule: Rule, **values: Any) -> tuple[str, str]:
+    rule._build = Rule._compile_builder(rule, False).__get__(rule, None)
+    return rule._build(**values)
+
+
+def _build_unknown(rule: Rule, **values: Any) -> tuple[str, str]:
+    rule._build_unknown = Rule._compile_builder(rule, True).__get__(rule, None)
+    return rule._build_unknown(**values)
 
 
 @contextmanager
