@@ -144,7 +144,8 @@ class NotSupported(BillingError):
 
 
 class StorageUnavailable(BillingError):
-    """The database is busy, full or away; nothing was written."""
+    """The database is busy, full or away. Nothing was written, unless it died in the very moment of
+    the commit: who must know sends an idempotency key and asks again."""
 
     status = 503
     default_code = "storage_unavailable"
