@@ -64,6 +64,8 @@ DECLARE
   result_id text := used[1];
 BEGIN
   {opened}
+  -- Nothing below could undo a capture whose key turns out to be known.
+  IF hold IS NOT NULL AND digest IS NOT NULL THEN RETURN NULL; END IF;
   IF hold IS NOT NULL THEN
     UPDATE billing_hold h SET status = 'captured', captured_nanos = spend, resolved_at = moment,
         record_id = used[1]

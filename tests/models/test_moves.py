@@ -12,7 +12,7 @@ import pytest
 
 from billing_plugin import Actor, Billing, Money, errors, operations
 from billing_plugin.context import write_transaction
-from billing_plugin.models import moves
+from billing_plugin.models import idempotency, moves
 from billing_plugin.models.moves import Move
 from billing_plugin.operations import Usage
 from tests.books import complaints, everything
@@ -232,6 +232,19 @@ def test_a_capture_out_of_the_ordinary_is_left_alone(
         except errors.Conflict:
             assert why == "released"
     assert answers in ([None], [])
+    assert complaints(billing) == []
+
+
+def test_a_capture_with_a_known_key_changes_nothing(
+    billing: Billing, actor: Actor, account_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody asks for it today; whoever does must not leave a hold captured without a record."""
+    charge(actor, idempotency_key="k")
+    known = idempotency.intent(account_id, "usage", key="k", content="x")
+    held = operations.hold(actor, account_id, TEN, provider="p", model="m")
+    with seen(monkeypatch, lambda move: replace(move, intent=known)) as answers:
+        operations.capture(actor, account_id, held.hold.id, taken=Money.parse("4"))
+    assert answers == [None]
     assert complaints(billing) == []
 
 
