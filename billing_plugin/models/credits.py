@@ -17,7 +17,6 @@ import peewee
 from billing_plugin import ids
 from billing_plugin.models.base import Table, UTCDateTimeField, fetch_one
 from billing_plugin.models.ledger import Book, Movement
-from billing_plugin.money import Money
 from billing_plugin.periods import END, MONTHLY, window
 
 PREFIX = "grant"
@@ -145,17 +144,6 @@ def left(account_id: str) -> list[CreditGrant]:
         (CreditGrant.account_id == account_id) & (CreditGrant.remaining_nanos > 0)
     )
     return sorted(query, key=_order)
-
-
-def every(account_id: str, *, limit: int = 100) -> list[CreditGrant]:
-    """All credits of the account, newest first."""
-    query = CreditGrant.select().where(CreditGrant.account_id == account_id)
-    return list(query.order_by(CreditGrant.id.desc()).limit(limit))
-
-
-def remaining(grant: CreditGrant, currency: str) -> Money:
-    """What is left of a credit, as of the last time that draws were settled."""
-    return Money(grant.remaining_nanos, currency)
 
 
 def _order(grant: CreditGrant) -> tuple[int, datetime, int]:
