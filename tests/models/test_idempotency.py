@@ -11,7 +11,7 @@ from billing_plugin import Billing
 from billing_plugin.context import write_transaction
 from billing_plugin.errors import IdempotencyConflict, InvalidRequest
 from billing_plugin.models import idempotency
-from billing_plugin.models.idempotency import Intent, intent, remember, replays
+from billing_plugin.models.idempotency import Intent, claim, intent, remember, replays
 from tests.factories import START
 
 
@@ -103,3 +103,12 @@ def test_many_keys_are_remembered_as_few_are(billing: Billing) -> None:
             remember(done, START)
             assert len(replays(one for one, _ in done)) == number
         remember([], START)
+
+
+def test_a_claim_answers_with_what_stands(billing: Billing) -> None:
+    with billing.instance.active(), write_transaction():
+        said = intent("nobody", "op", key="k", content="a")
+        assert claim(said, "first", START) == "first"
+        assert claim(said, "second", START) == "first"
+        with pytest.raises(IdempotencyConflict):
+            claim(intent("nobody", "op", key="k", content="b"), "third", START)
