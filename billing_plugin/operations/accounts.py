@@ -8,11 +8,10 @@ from billing_plugin.errors import InvalidRequest
 from billing_plugin.models import accounts, audit
 from billing_plugin.models.accounts import Account
 from billing_plugin.money import check_currency
-from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.catalogue import check_page, operation
 from billing_plugin.operations.once import Once, marked, once_without_lock
 
 MAX_NAME_LENGTH = 200
-MAX_PAGE = 100
 
 
 @operation(scope="accounts:write", effect="writes")
@@ -56,6 +55,5 @@ def get_account(actor: Actor, account_id: str) -> Account:
 def list_accounts(actor: Actor, *, before: str | None = None, limit: int = 50) -> list[Account]:
     """Every account, newest first; `before` is an id to go on from, `limit` 1 to 100."""
     del actor
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidRequest(f"limit is 1 to {MAX_PAGE}.")
+    check_page(limit)
     return accounts.page(before=before, limit=limit)

@@ -8,13 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from billing_plugin.context import Actor
-from billing_plugin.errors import InvalidRequest
 from billing_plugin.models import accounts, audit, ledger
 from billing_plugin.models.audit import Audit
 from billing_plugin.models.ledger import LedgerEntry
-from billing_plugin.operations.catalogue import operation
-
-MAX_PAGE = 100
+from billing_plugin.operations.catalogue import check_page, operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +42,7 @@ def list_changes(
     (`money`) of its balance; `before` is the id of one to go on from, `limit` 1 to 100.
     Raises NotFound, InvalidRequest."""
     del actor
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidRequest(f"limit is 1 to {MAX_PAGE}.")
+    check_page(limit)
     accounts.get(account_id)
     if money:
         number = ledger.get(account_id, before).sequence if before else None

@@ -30,6 +30,7 @@ class Policy:
 
 
 CATALOGUE: dict[str, Policy] = {}
+MAX_PAGE = 100
 UNSTORABLE = "Text must not hold NUL or half a surrogate pair."
 OPERATOR_SCOPES = frozenset(
     {"accounts:write", "adjustments:write", "keys:write", "jobs:run", "prices:write"}
@@ -84,6 +85,12 @@ def storable(text: str) -> str:
     if "\0" in text:
         raise InvalidRequest(UNSTORABLE)
     return text
+
+
+def check_page(limit: int) -> None:
+    """Raises InvalidRequest for a page that is empty or too long."""
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidRequest(f"limit is 1 to {MAX_PAGE}.")
 
 
 def account_scopes() -> frozenset[str]:

@@ -20,7 +20,7 @@ from billing_plugin.models.holds import CAPTURED, EXPIRED, OPEN, RELEASED, Hold
 from billing_plugin.models.usage import Dims, Usage, UsageRecord
 from billing_plugin.money import Money
 from billing_plugin.operations import quick
-from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.catalogue import MAX_PAGE, operation
 from billing_plugin.operations.charging import Charge, Line, Wish
 from billing_plugin.operations.once import Once, intent_of, once
 from billing_plugin.operations.prices import Rated, rate
@@ -30,7 +30,6 @@ from billing_plugin.operations.usage import check_usage
 REFUSE, IF_AVAILABLE, OVERDRAFT = "refuse", "if_available", "overdraft"
 POLICIES = (REFUSE, IF_AVAILABLE, OVERDRAFT)
 MAX_HOLD_S = 7 * 86_400
-MAX_PAGE = 100
 STATUSES = (OPEN, CAPTURED, RELEASED, EXPIRED)
 
 

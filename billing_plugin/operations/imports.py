@@ -17,9 +17,9 @@ from billing_plugin.models.usage import Usage
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.charging import Outcome
+from billing_plugin.operations.rating import MAX_TOKENS
 from billing_plugin.operations.usage import (
     CLOCK_SKEW,
-    MAX_TOKENS,
     Submission,
     record_usage_batch,
 )

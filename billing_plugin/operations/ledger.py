@@ -12,12 +12,11 @@ from billing_plugin.models.accounts import Account
 from billing_plugin.models.credits import PAID, SUPPORT, Terms
 from billing_plugin.models.ledger import Book, LedgerEntry, Movement
 from billing_plugin.money import Money
-from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.catalogue import MAX_PAGE, operation
 from billing_plugin.operations.once import Once, marked, once
 from billing_plugin.operations.till import Till, open_till
 from billing_plugin.periods import aware
 
-MAX_PAGE = 100
 BY_HAND = ("support", "adjustment")
 MAX_REASON_LENGTH = 500
 

@@ -14,14 +14,13 @@ from billing_plugin.models import accounts, audit, limits, raises
 from billing_plugin.models.ledger import Book
 from billing_plugin.models.raises import APPROVED, DENIED, PENDING, LimitRaise
 from billing_plugin.money import Money
-from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.catalogue import check_page, operation
 from billing_plugin.operations.ledger import checked_reason
 from billing_plugin.operations.once import Once, marked, once
 from billing_plugin.operations.till import open_till
 
 MAX_RAISE_S = 366 * 86_400
 DECIDE_WITHIN_S = 86_400
-MAX_PAGE = 100
 
 
 @operation(scope="limits:request", effect="asks")
@@ -90,8 +89,7 @@ def list_limit_raises(
 ) -> list[LimitRaise]:
     """The account's wishes, newest first, each with its status as of now."""
     del actor
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidRequest(f"limit is 1 to {MAX_PAGE}.")
+    check_page(limit)
     accounts.get(account_id)
     return [_now(wish, now()) for wish in raises.page(account_id, before=before, limit=limit)]
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from billing_plugin.context import current
 from billing_plugin.errors import InvalidRequest, UnpricedModel
 from billing_plugin.models import accounts
 from billing_plugin.models.base import dump
-from billing_plugin.models.usage import QUANTITIES, Usage
+from billing_plugin.models.usage import Usage, counts_of
 from billing_plugin.money import Money, counted
+from billing_plugin.operations.catalogue import storable
 from billing_plugin.operations.price_book import ANYTHING, book
 from billing_plugin.operations.tariffs import TOTALS, Table, tariff_of
 from billing_plugin.providers.listing import Band, Listing
 
 MAX_NAME_LENGTH = 200
 MAX_TOKENS = 10**12
+_INTEGER = frozenset({int})
 NOBODY = "unknown"  # the provider of a use that names none and is on no list
 STATED = dump({"source": "caller"})
 _new = tuple.__new__  # a Rated is made a million times: half the time of its own constructor
@@ -71,9 +74,9 @@ def instead(usage: Usage, refusal: UnpricedModel, *, at: datetime, account_id: s
 
 def check_usage(usage: Usage) -> Usage:
     """The use itself. Raises InvalidRequest where it names no model or its counts are no counts."""
-    if not usage.model or max(len(usage.model), len(usage.provider)) > MAX_NAME_LENGTH:
-        raise InvalidRequest(f"A use names its model, with 1 to {MAX_NAME_LENGTH} characters.")
-    if not all(is_count(getattr(usage, name)) for name in QUANTITIES):
+    _check_names(usage.model, usage.provider)
+    counts = counts_of(usage)
+    if not _INTEGER.issuperset(map(type, counts)) or min(counts) < 0 or max(counts) > MAX_TOKENS:
         raise InvalidRequest(f"Token counts are whole numbers from 0 to {MAX_TOKENS}.")
     return usage
 
@@ -81,6 +84,13 @@ def check_usage(usage: Usage) -> Usage:
 def is_count(value: object) -> bool:
     """Whether it is a number of tokens."""
     return type(value) is int and 0 <= value <= MAX_TOKENS
+
+
+@lru_cache(maxsize=1024)  # the same few names, again and again
+def _check_names(model: str, provider: str) -> None:
+    if not model or max(len(model), len(provider)) > MAX_NAME_LENGTH:
+        raise InvalidRequest(f"A use names its model, with 1 to {MAX_NAME_LENGTH} characters.")
+    storable(model + provider)
 
 
 def _stated(usage: Usage, cost: Money) -> Rated:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from billing_plugin.context import Actor, current, now, write_transaction
@@ -14,8 +13,8 @@ from billing_plugin.models import accounts, idempotency, usage
 from billing_plugin.models.base import dump
 from billing_plugin.models.usage import Usage, UsageRecord
 from billing_plugin.money import Money
-from billing_plugin.operations import quick
-from billing_plugin.operations.catalogue import operation, storable
+from billing_plugin.operations import quick, rating
+from billing_plugin.operations.catalogue import check_page, operation
 from billing_plugin.operations.charging import Outcome, Wish, charge_all
 from billing_plugin.operations.group import charge_in_turn
 from billing_plugin.operations.prices import rate
@@ -23,10 +22,6 @@ from billing_plugin.operations.till import open_till
 from billing_plugin.periods import Period, aware
 
 CLOCK_SKEW = timedelta(minutes=5)
-MAX_TOKENS = 10**12
-MAX_NAME_LENGTH = 200
-MAX_PAGE = 100
-_INTEGER = frozenset({int})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +99,7 @@ def list_usage(
     """The account's usage records, newest first; `before` is an id to go on from, `limit` 1 to
     100. Raises NotFound, InvalidRequest."""
     del actor
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidRequest(f"limit is 1 to {MAX_PAGE}.")
+    check_page(limit)
     accounts.get(account_id)
     return usage.page(account_id, period=period, before=before, limit=limit)
 
@@ -143,23 +137,13 @@ def wishes_of(
 
 def check_usage(used: Usage, at: datetime) -> None:
     """Raises InvalidRequest for names, counts, times or metadata that cannot be."""
-    _check_names(used.model, used.provider)
+    rating.check_usage(used)
     if used.metadata:
         dump(used.metadata)
         if not all(isinstance(name, str) for name in used.metadata):
             raise InvalidRequest("Names in metadata are text.")
-    counts = usage.counts_of(used)
-    if not _INTEGER.issuperset(map(type, counts)) or min(counts) < 0 or max(counts) > MAX_TOKENS:
-        raise InvalidRequest(f"Token counts are whole numbers from 0 to {MAX_TOKENS}.")
     if used.effective_at and aware(used.effective_at) > at + CLOCK_SKEW:
         raise InvalidRequest("effective_at lies in the future.", code="future_time")
-
-
-@lru_cache(maxsize=1024)  # the same few names, again and again
-def _check_names(model: str, provider: str) -> None:
-    if not model or max(len(model), len(provider)) > MAX_NAME_LENGTH:
-        raise InvalidRequest(f"A use names its model, with 1 to {MAX_NAME_LENGTH} characters.")
-    storable(model + provider)
 
 
 def _charged(actor: Actor, account_id: str, used: Usage, *, key: str | None) -> Outcome:

@@ -11,7 +11,8 @@ import pytest
 from billing_plugin import Actor, Billing, Money, errors, operations
 from billing_plugin.errors import BillingError
 from billing_plugin.operations import Submission, Usage
-from billing_plugin.operations.usage import MAX_TOKENS, Outcome
+from billing_plugin.operations.charging import Outcome
+from billing_plugin.operations.rating import MAX_TOKENS
 from tests.books import complaints, counts, everything
 from tests.factories import START, Clock, account_with, billing_on
 
