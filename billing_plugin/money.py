@@ -7,7 +7,7 @@ price of a token; nanos hold nearly every one exactly. Binary floats are refused
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
@@ -140,12 +140,6 @@ class Money:
             )
 
 
-# The slots of a frozen Money, set without its constructor: see `counted`.
-_blank = object.__new__
-_set_nanos: Callable[[Money, int], None] = vars(Money)["nanos"].__set__
-_set_currency: Callable[[Money, str], None] = vars(Money)["currency"].__set__
-
-
 def check_currency(currency: str) -> str:
     """The currency itself if it looks like an ISO 4217 code; otherwise InvalidRequest."""
     if type(currency) is not str or len(currency) != 3 or not currency.isascii():
@@ -158,19 +152,6 @@ def check_currency(currency: str) -> str:
 def nanos_per_cent(currency: str) -> int:
     """How many nanos make the currency's minor unit (10**7 for dollars, 10**9 for yen)."""
     return int(10 ** (9 - EXPONENTS.get(currency, DEFAULT_EXPONENT)))
-
-
-def counted(nanos: int, currency: str) -> Money:
-    """Money of a currency that was checked before; where millions are made, checks cost the most.
-
-    Raises InvalidRequest beyond 64 bits.
-    """
-    if not -MAX_NANOS <= nanos <= MAX_NANOS:
-        return Money(nanos, currency)
-    money = _blank(Money)
-    _set_nanos(money, nanos)
-    _set_currency(money, currency)
-    return money
 
 
 def exact_decimals() -> AbstractContextManager[Context]:

@@ -77,7 +77,7 @@ TABLES = (
         ON billing_ledger_entry (reverses_id) WHERE kind = 'refund'""",
     """CREATE TABLE billing_usage_record (
         id TEXT PRIMARY KEY,
-        account_id TEXT NOT NULL REFERENCES billing_account (id),
+        account_id TEXT NOT NULL,
         entry_id TEXT NOT NULL,
         hold_id TEXT,
         corrects_id TEXT,
@@ -98,7 +98,7 @@ TABLES = (
     """CREATE INDEX billing_usage_record_correction
         ON billing_usage_record (corrects_id) WHERE corrects_id IS NOT NULL""",
     """CREATE TABLE billing_usage_rollup (
-        account_id TEXT NOT NULL REFERENCES billing_account (id),
+        account_id TEXT NOT NULL,
         day TEXT NOT NULL,
         provider TEXT NOT NULL,
         model TEXT NOT NULL,

@@ -103,14 +103,19 @@ def execute(sql: str, values: Sequence[Any] = ()) -> Any:
     return context.current().database.execute_sql(_placed(sql), _stored(values))
 
 
-def execute_many(sql: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Runs one constant statement for many rows, in the present transaction."""
+def execute_many(sql: str, rows: Iterable[Sequence[Any]]) -> int:
+    """Runs one constant statement for many rows, in the present transaction; how many changed."""
     stored = [_stored(row) for row in rows]
+    if not stored:
+        return 0
     if len(stored) == 1:
-        context.current().database.execute_sql(_placed(sql), stored[0])
-    elif stored:
+        done = context.current().database.execute_sql(_placed(sql), stored[0])
+    else:
+        done = context.current().database.cursor()
         with driver_errors():
-            context.current().database.cursor().executemany(_placed(sql), stored)
+            done.executemany(_placed(sql), stored)
+    changed: int = done.rowcount
+    return changed
 
 
 def insert_many(table: str, columns: str, rows: Iterable[Row], *, number: int) -> None:
@@ -159,6 +164,11 @@ def places(values: Sequence[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
+def array_of(values: Iterable[Any]) -> str:
+    """The text of a PostgreSQL array; psycopg's own way to it costs more than the statement."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
 @lru_cache(maxsize=1024)
 def _with_percents(sql: str) -> str:
     return sql.replace("?", "%s")
@@ -173,6 +183,15 @@ def _stored(values: Sequence[Any]) -> Sequence[Any]:
         if type(value) is datetime:
             return [stored_time(one) if type(one) is datetime else one for one in values]
     return values
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    text = str(value)
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def _exact(value: Any) -> str:

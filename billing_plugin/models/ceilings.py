@@ -13,7 +13,7 @@ from typing import NamedTuple
 from billing_plugin import periods
 from billing_plugin.errors import LimitExceeded
 from billing_plugin.models.base import Row, execute_many, stored_time
-from billing_plugin.models.counters import Counter, load_one, load_slots, tally
+from billing_plugin.models.counters import Counter, load_one, load_slots, load_stored, tally
 from billing_plugin.models.limits import HARD, METADATA, SHADOW, SOFT, WHOLE, Cell, Rule
 from billing_plugin.models.usage import Dims
 from billing_plugin.money import Money
@@ -81,6 +81,18 @@ class Ceilings:
             first in (period := cell.rule.period(last)) and last in period
             for cell in self.cells(dims)
         )
+
+    def have_counted(self, dims: Dims, at: datetime) -> bool:
+        """Whether every window of a use at the instant has its counter, so that none of them will
+        be counted from the books."""
+        for cell in self.cells(dims):
+            period = cell.rule.period(at)
+            key = (cell.rule.id, cell.bucket, period.start)
+            found = self._counters.get(key) or load_stored(cell, period)
+            if found is None:
+                return False
+            self._counters[key] = found
+        return True
 
     def cells(self, dims: Dims) -> list[Cell]:
         """Where a use counts: the bucket of every rule that is about it."""

@@ -57,10 +57,16 @@ class Counter:
 
 def load_one(account_id: str, cell: Cell, period: Period) -> Counter:
     """The counter of a window; from the books where nothing is stored."""
-    stored = fetch_one(_FIND, (cell.rule.id, cell.bucket, period.start))
+    stored = load_stored(cell, period)
     if stored is not None:
-        return Counter(*stored)
+        return stored
     return count(account_id, cell, period).get(period.start, Counter())
+
+
+def load_stored(cell: Cell, period: Period) -> Counter | None:
+    """The counter of a window as it is stored."""
+    row = fetch_one(_FIND, (cell.rule.id, cell.bucket, period.start))
+    return None if row is None else Counter(*row)
 
 
 def load_slots(account_id: str, cell: Cell, starts: list[datetime]) -> dict[datetime, Counter]:

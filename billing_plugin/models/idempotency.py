@@ -6,14 +6,16 @@ content is a conflict. Keys are kept for KEPT_DAYS at least; `prune` takes older
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+import peewee
+
 from billing_plugin import context
 from billing_plugin.errors import IdempotencyConflict, InvalidRequest
-from billing_plugin.models.base import Row, dump, execute, fetch_all, insert_many, places
+from billing_plugin.models.base import Row, array_of, dump, execute, execute_many, fetch_all, places
 
 OTHER_CONTENT = "This idempotency key was used with other content."
 TABLE = "billing_idempotency_key"
@@ -25,8 +27,23 @@ _FIND = "SELECT digest, content, result_id FROM billing_idempotency_key"
 _FIND_ALL = (
     f"{_FIND} WHERE digest IN (SELECT decode(said, 'hex') FROM unnest(CAST(? AS text[])) AS said)"
 )
-_CLAIM = f"INSERT INTO {TABLE} ({COLUMNS}) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING"
+_INSERT = f"INSERT INTO {TABLE} ({COLUMNS}) VALUES (?, ?, ?, ?)"
+_CLAIM = f"{_INSERT} ON CONFLICT (digest) DO NOTHING"
+# All digests in one value, 16 bytes of the key and 16 of the content each. What comes again comes
+# again as a whole: its first key tells, so that the database has no error to log.
+_STORE_ALL = (
+    f"INSERT INTO {TABLE} ({COLUMNS}) SELECT substr(said, place - 31, 16),"
+    " substr(said, place - 15, 16), result_id, ? FROM (SELECT CAST(? AS bytea) AS said) AS known,"
+    " LATERAL (SELECT result_id, 32 * CAST(number AS integer) AS place"
+    " FROM unnest(CAST(? AS text[])) WITH ORDINALITY AS r (result_id, number)) AS done"
+    f" WHERE NOT EXISTS (SELECT 1 FROM {TABLE} WHERE digest = ?)"
+)
+_new = tuple.__new__  # an intent is made a million times
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class KnownKey(Exception):
+    """A key that was taken for new has a result: whoever took it must ask, and begin again."""
 
 
 class Intent(NamedTuple):
@@ -45,7 +62,7 @@ def intent(account_id: str, operation: str, *, key: str, content: Any) -> Intent
         raise InvalidRequest("An idempotency key has 1 to 255 printable characters.")
     said = content if isinstance(content, str) else dump(content)
     digest = sha256(f"{account_id}\0{operation}\0{key}".encode()).digest()[:16]
-    return Intent(digest, sha256(said.encode()).digest()[:16])
+    return _new(Intent, (digest, sha256(said.encode()).digest()[:16]))
 
 
 def replays(intents: Iterable[Intent]) -> dict[bytes, str]:
@@ -77,11 +94,27 @@ def _find(digests: list[bytes]) -> list[Row]:
     return fetch_all(_FIND_ALL, (array,))
 
 
-def remember(done: Iterable[tuple[Intent, str]], at: datetime) -> None:
-    """Stores the results of intents in the present transaction."""
-    day = day_of(at)
-    rows = [(intent.digest, intent.content, result_id, day) for intent, result_id in done]
-    insert_many(TABLE, COLUMNS, rows, number=len(rows))
+def remember(done: Sequence[tuple[Intent, str]], at: datetime) -> None:
+    """Stores the results of intents in the present transaction.
+
+    Raises KnownKey where one of the keys has a result already; the transaction must not stand.
+    """
+    try:
+        if done and _store(done, day_of(at)) != len(done):
+            raise KnownKey
+    except peewee.IntegrityError as error:
+        raise KnownKey from error
+
+
+def _store(done: Sequence[tuple[Intent, str]], day: int) -> int:
+    """How many of them were stored."""
+    if context.is_sqlite():
+        rows = [(intent.digest, intent.content, result_id, day) for intent, result_id in done]
+        return execute_many(_INSERT, rows)
+    digests = b"".join([intent.digest + intent.content for intent, _ in done])
+    result_ids = array_of(result_id for _, result_id in done)
+    stored: int = execute(_STORE_ALL, (day, digests, result_ids, done[0][0].digest)).rowcount
+    return stored
 
 
 def claim(intent: Intent, result_id: str, at: datetime) -> str:

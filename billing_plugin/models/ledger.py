@@ -174,14 +174,15 @@ class Book:
                 code="currency_mismatch",
             )
 
-    def enter(self, movement: Movement) -> str:
-        """Writes a movement into the book and returns its entry id. Call `close` to store.
+    def enter(self, movement: Movement, entry_id: str | None = None) -> str:
+        """Writes a movement into the book and returns its entry id, a new one unless it is given.
+        Call `close` to store.
 
         Raises InvalidRequest where the balance would leave 64 bits.
         """
         self.posted_nanos = Money(self.posted_nanos + movement.nanos).nanos
         self.sequence += 1
-        entry_id = ids.new_id(PREFIX)
+        entry_id = entry_id or ids.new_id(PREFIX)
         row = self._row(entry_id, movement)
         self.seal = seal_of(self.seal, row)
         self._rows.append((*row, self.seal))

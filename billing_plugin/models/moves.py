@@ -11,7 +11,7 @@ also finds the words of a refusal, decides.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from billing_plugin import context
 from billing_plugin.models import holds, limits, usage
-from billing_plugin.models.base import Row, driver_errors, read_time, stored_time
+from billing_plugin.models.base import Row, array_of, driver_errors, read_time, stored_time
 from billing_plugin.models.idempotency import Intent, day_of
 from billing_plugin.models.ledger import digest_of, seal_with
 from billing_plugin.models.limits import HARD
@@ -162,7 +162,7 @@ def _asked(move: Move) -> tuple[Any, ...]:
 
 def _reserved(move: Move) -> tuple[Any, ...]:
     hold_id, _, _, _, _, *wanted = move.hold or ()
-    return (move.reserve, _array((hold_id, *wanted)), f"{move.lasting.total_seconds()} seconds")
+    return (move.reserve, array_of((hold_id, *wanted)), f"{move.lasting.total_seconds()} seconds")
 
 
 def _spent(move: Move) -> tuple[Any, ...]:
@@ -171,30 +171,16 @@ def _spent(move: Move) -> tuple[Any, ...]:
     quantities, price, _, _, flagged, metadata = record[9:]
     used = (record[0], *record[5:9], quantities, price, flagged, metadata)
     digest = digest_of(entry[:-1], entry[-1])
-    entered = _array((entry[0], *entry[8:]))
+    entered = array_of((entry[0], *entry[8:]))
     return (
-        move.spend, move.reserve, entered, digest, _array(used), move.capture, effective_at,
+        move.spend, move.reserve, entered, digest, array_of(used), move.capture, effective_at,
     )  # fmt: skip
 
 
 @lru_cache(maxsize=1024)
 def _columns(counts: tuple[Count, ...]) -> tuple[str, ...]:
-    columns = tuple(_array(column) for column in zip(*counts, strict=True))
+    columns = tuple(array_of(column) for column in zip(*counts, strict=True))
     return columns or ("{}",) * 4
-
-
-def _array(values: Iterable[Any]) -> str:
-    """The text of a PostgreSQL array; psycopg's own way to it costs more than the statement."""
-    return "{" + ",".join(map(_element, values)) + "}"
-
-
-def _element(value: Any) -> str:
-    if value is None:
-        return "NULL"
-    text = str(value)
-    if "\\" in text or '"' in text:
-        text = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
 
 
 def _in_steps(move: Move) -> datetime | None:

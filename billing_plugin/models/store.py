@@ -45,7 +45,7 @@ def write(
     day = idempotency.day_of(book.at)
     rows = {
         "entered": book.take_rows(),
-        "recorded": [usage.row_of(record) for record in records],
+        "recorded": records,
         "remembered": [(i.digest.hex(), i.content.hex(), result, day) for i, result in done],
         "counted": ceilings.changed_rows(),
         "rolled": usage.rolled_up(records),

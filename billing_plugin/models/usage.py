@@ -14,7 +14,7 @@ from itertools import compress
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from billing_plugin.errors import NotFound
+from billing_plugin.errors import InvalidRequest, NotFound
 from billing_plugin.models.base import (
     Row,
     dump,
@@ -30,6 +30,7 @@ from billing_plugin.money import Money
 from billing_plugin.periods import END, Period
 
 PREFIX = "use"
+MAX_TOKENS = 10**12
 EVERY = 2**31  # no limit to the rows of an answer
 TABLE = "billing_usage_record"
 QUANTITIES = (
@@ -48,6 +49,7 @@ COLUMNS = (
     "id, account_id, entry_id, hold_id, corrects_id, key_id, agent, provider, model, quantities,"
     " price, cost_nanos, currency, flagged, metadata, effective_at, recorded_at"
 )
+HEAD = 15  # of the columns, those before the two times
 counts_of = attrgetter(*QUANTITIES)
 ROLL_UP_COLUMNS = "account_id, day, provider, model, cost_nanos, records, flagged"
 ROLL_UP_UPSERT = (
@@ -94,12 +96,15 @@ class Usage:
 
     @property
     def counts_text(self) -> str:
-        """The same as JSON text, as it is stored."""
-        counts = counts_of(self)
-        if not any(counts):
-            return "{}"
-        named = compress(zip(QUANTITIES, counts, strict=True), counts)
-        return "{" + ",".join([f'"{name}":{count}' for name, count in named]) + "}"
+        """The same as JSON text, as it is stored. Raises InvalidRequest for what is no count."""
+        named = []
+        for name, count in zip(QUANTITIES, counts_of(self), strict=True):
+            if not count and type(count) is int:
+                continue  # most of them
+            if type(count) is not int or not 0 <= count <= MAX_TOKENS:
+                raise InvalidRequest(f"Token counts are whole numbers from 0 to {MAX_TOKENS}.")
+            named.append(f'"{name}":{count}')
+        return "{" + ",".join(named) + "}"
 
     @property
     def content(self) -> str:
@@ -124,10 +129,12 @@ class Dims(NamedTuple):
     metadata: dict[str, Any]
 
 
-@dataclass(slots=True, eq=False)
-class UsageRecord:
-    """One stored use. `price` says where the price came from and what it was, exactly. Both it and
-    the `quantities` are kept as the text that is stored, and read when somebody asks."""
+class UsageRecord(NamedTuple):
+    """One stored use: its row as it is stored, by COLUMNS, read where somebody asks.
+
+    `price` says where the price came from and what it was, exactly. A time is what the database
+    takes or gave: text, or on PostgreSQL an instant.
+    """
 
     id: str
     account_id: str
@@ -142,15 +149,20 @@ class UsageRecord:
     price_text: str
     cost_nanos: int
     currency: str
-    flagged: bool
-    metadata: dict[str, Any]
-    effective_at: datetime
-    recorded_at: datetime
+    flag: int
+    metadata_text: str
+    effective: str | datetime
+    recorded: str | datetime
 
     @property
     def cost(self) -> Money:
         """What it cost."""
         return Money(self.cost_nanos, self.currency)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether no price was known for it."""
+        return self.flag == 1
 
     @property
     def quantities(self) -> dict[str, int]:
@@ -165,16 +177,51 @@ class UsageRecord:
         return found
 
     @property
+    def metadata(self) -> dict[str, Any]:
+        """What its caller said about it besides."""
+        found: dict[str, Any] = load(self.metadata_text)
+        return found
+
+    @property
+    def effective_at(self) -> datetime:
+        """When it was used."""
+        return read_time(self.effective) or END
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When it was stored."""
+        return read_time(self.recorded) or END
+
+    @property
+    def day(self) -> str:
+        """The UTC day of its use, such as 2026-03-04."""
+        text = self.effective
+        return text[:10] if isinstance(text, str) else self.effective_at.date().isoformat()
+
+    @property
     def dims(self) -> Dims:
         """Whose use it was and of what."""
         return Dims(self.key_id, self.agent, self.provider, self.model, self.metadata)
 
+    def moved(self, effective: str | datetime, recorded: str | datetime) -> UsageRecord:
+        """The same record with other times."""
+        return UsageRecord._make((*self[:HEAD], effective, recorded))
+
 
 def store(records: Sequence[UsageRecord]) -> None:
     """Stores records in the present transaction and adds them to the roll-up."""
-    if records:
-        insert_many(TABLE, COLUMNS, map(row_of, records), number=len(records))
-        execute_many(ROLL_UP, rolled_up(records))
+    insert(map(tuple, records), number=len(records))
+    roll_up(records)
+
+
+def insert(rows: Iterable[Row], *, number: int) -> None:
+    """Stores so many records, by their rows, in the present transaction; see `roll_up`."""
+    insert_many(TABLE, COLUMNS, rows, number=number)
+
+
+def roll_up(records: Iterable[UsageRecord]) -> None:
+    """Adds records to the roll-up."""
+    execute_many(ROLL_UP, rolled_up(records))
 
 
 def get(account_id: str, record_id: str) -> UsageRecord:
@@ -250,32 +297,16 @@ def originals(account_id: str, period: Period, *, after: str, limit: int) -> lis
     return _select(where, account_id, *times, after, limit=limit)
 
 
-def row_of(record: UsageRecord) -> Row:
-    """The record as it is stored, by COLUMNS."""
-    return (*head_of(record), stored_time(record.effective_at), stored_time(record.recorded_at))
-
-
-def head_of(record: UsageRecord) -> Row:
-    """The record as it is stored, without its two times."""
-    return (
-        record.id, record.account_id, record.entry_id, record.hold_id, record.corrects_id,
-        record.key_id, record.agent, record.provider, record.model,
-        record.counts_text, record.price_text, record.cost_nanos, record.currency,
-        int(record.flagged), dump(record.metadata) if record.metadata else "{}",
-    )  # fmt: skip
-
-
 def rolled_up(records: Iterable[UsageRecord]) -> list[Row]:
     """What records add to the roll-up, by ROLL_UP_COLUMNS; in order: nobody waits in a ring."""
     cells: dict[tuple[str, str, str, str], list[int]] = {}
     for record in records:
-        day = record.effective_at.date().isoformat()
-        key = (record.account_id, day, record.provider, record.model)
+        key = (record.account_id, record.day, record.provider, record.model)
         cell = cells.setdefault(key, [0, 0, 0])
         cell[0] += record.cost_nanos
         if record.corrects_id is None:
             cell[1] += 1
-            cell[2] += record.flagged
+            cell[2] += record.flag
     return [(*key, *cells[key]) for key in sorted(cells)]
 
 
@@ -284,11 +315,4 @@ def _select(where: str, *values: Any, order: str = "id", limit: int = EVERY) -> 
         f"SELECT {COLUMNS} FROM {TABLE} WHERE {where} ORDER BY {order} LIMIT {int(limit)}",
         values,
     )
-    return [_read(row) for row in rows]
-
-
-def _read(row: Row) -> UsageRecord:
-    *head, quantities, price, cost, currency, flagged, metadata, effective_at, recorded_at = row
-    times = (read_time(effective_at) or END, read_time(recorded_at) or END)
-    tail: Row = (price, cost, currency, bool(flagged), load(metadata), *times)
-    return UsageRecord(*(*head, quantities, *tail))
+    return list(map(UsageRecord._make, rows))

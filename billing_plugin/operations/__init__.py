@@ -55,13 +55,13 @@ from billing_plugin.operations.sync import (
 )
 from billing_plugin.operations.topups import get_topup, top_up
 from billing_plugin.operations.usage import (
-    Submission,
     charge,
     get_usage,
     list_usage,
     record_usage,
     record_usage_batch,
 )
+from billing_plugin.operations.wishes import Submission
 
 __all__ = [
     "CATALOGUE",

@@ -13,6 +13,7 @@ from billing_plugin import ids
 from billing_plugin.context import Actor, write_transaction
 from billing_plugin.errors import Conflict, InvalidRequest
 from billing_plugin.models import credits, ledger, usage
+from billing_plugin.models.base import stored_time
 from billing_plugin.models.ledger import LedgerEntry, Movement
 from billing_plugin.models.usage import UsageRecord
 from billing_plugin.money import Money, split_nanos
@@ -174,5 +175,5 @@ def _correction(
     return UsageRecord(
         record_id, record.account_id, entry_id, None, record.id, record.key_id, record.agent,
         record.provider, record.model, "{}", '{"source":"correction"}', delta, record.currency,
-        False, record.metadata, record.effective_at, till.book.at,
+        0, record.metadata_text, record.effective, stored_time(till.book.at),
     )  # fmt: skip

@@ -15,8 +15,9 @@ from threading import Lock
 from billing_plugin.context import current, write_transaction
 from billing_plugin.errors import BillingError, InternalError
 from billing_plugin.models import idempotency
-from billing_plugin.operations.charging import Outcome, Wish, charge_all
+from billing_plugin.operations.charging import Outcome, charge_all
 from billing_plugin.operations.till import open_till
+from billing_plugin.operations.wishes import Wish
 
 _KEPT = "queues"
 _making = Lock()

@@ -21,11 +21,11 @@ from billing_plugin.models.usage import Dims, Usage, UsageRecord
 from billing_plugin.money import Money
 from billing_plugin.operations import quick
 from billing_plugin.operations.catalogue import MAX_PAGE, operation
-from billing_plugin.operations.charging import Charge, Line, Wish
+from billing_plugin.operations.charging import Charge, Line
 from billing_plugin.operations.once import Once, intent_of, once
 from billing_plugin.operations.prices import Rated, rate
 from billing_plugin.operations.till import Till, open_till
-from billing_plugin.operations.usage import check_usage
+from billing_plugin.operations.wishes import Wish, check_usage
 
 REFUSE, IF_AVAILABLE, OVERDRAFT = "refuse", "if_available", "overdraft"
 POLICIES = (REFUSE, IF_AVAILABLE, OVERDRAFT)
@@ -226,7 +226,7 @@ def _reserve(till: Till, wanted: Hold) -> str:
 def _take(
     actor: Actor, till: Till, found: Hold, *, used: Usage, rated: Rated, policy: str
 ) -> UsageRecord:
-    book, nanos = till.book, rated.cost.nanos
+    book, nanos = till.book, rated.nanos
     is_open = found.status == OPEN and not found.is_over(book.at)
     beyond = nanos > (found.amount_nanos if is_open else 0)
     if policy == REFUSE and beyond:
@@ -243,14 +243,10 @@ def _take(
     book.hold(nanos)  # until its entry is written
     if policy == OVERDRAFT:
         book.overdraw()
-    line = Line(
-        Wish(used, actor.signature, counts=used.counts_text),
-        rated,
-        dims,
-        found.created_at,
-        hold_id=found.id,
-    )
-    [record] = Charge(till, lines=[line]).write()
+    wish = Wish(used, actor.signature, counts=used.counts_text)
+    charge = Charge(till)
+    charge.add(Line(wish, rated, found.created_at, dims.key, dims.agent, found.id))
+    [record] = charge.write()
     holds.resolve(found, CAPTURED, book.at, record=(nanos, record.id))
     return record
 

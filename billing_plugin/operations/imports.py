@@ -13,16 +13,14 @@ from datetime import UTC, datetime
 from billing_plugin.context import Actor, current, now
 from billing_plugin.errors import BillingError, InsufficientFunds, InvalidRequest, LimitExceeded
 from billing_plugin.models import accounts
-from billing_plugin.models.usage import Usage
+from billing_plugin.models.usage import MAX_TOKENS, Usage
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.charging import Outcome
-from billing_plugin.operations.rating import MAX_TOKENS
 from billing_plugin.operations.usage import (
-    CLOCK_SKEW,
-    Submission,
     record_usage_batch,
 )
+from billing_plugin.operations.wishes import CLOCK_SKEW, Submission
 from billing_plugin.periods import aware
 
 COLUMNS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")

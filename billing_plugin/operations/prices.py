@@ -47,7 +47,8 @@ def estimate_cost(actor: Actor, account_id: str, usage: Usage) -> Rated:
     Raises UnpricedModel, NotSupported without a price list, InvalidRequest.
     """
     del actor
-    return rate(check_usage(usage), now(), account_id)
+    check_usage(usage)
+    return rate(usage, now(), account_id)
 
 
 @operation(scope="balance:read", effect="reads")
@@ -63,7 +64,8 @@ def preview_cost(
     Raises UnpricedModel, NotSupported without a price list, InvalidRequest.
     """
     del actor
-    return foresee(check_usage(usage), account_id, at=now(), max_output=max_output_tokens)
+    check_usage(usage)
+    return foresee(usage, account_id, at=now(), max_output=max_output_tokens)
 
 
 @operation(scope="prices:read", effect="reads")

@@ -10,13 +10,14 @@ from datetime import datetime
 from billing_plugin import ids
 from billing_plugin.context import Actor
 from billing_plugin.models import holds, ledger, moves, usage
-from billing_plugin.models.base import Row
+from billing_plugin.models.base import Row, stored_time
 from billing_plugin.models.holds import Hold
 from billing_plugin.models.idempotency import Intent
 from billing_plugin.models.moves import Move
 from billing_plugin.models.usage import Usage, UsageRecord
-from billing_plugin.operations.charging import Line, Wish, entry_facts, record_of
+from billing_plugin.operations.charging import Line, entry_facts, record_of
 from billing_plugin.operations.prices import Rated
+from billing_plugin.operations.wishes import Wish
 from billing_plugin.periods import BEGINNING, END
 
 
@@ -30,19 +31,17 @@ def charge(account_id: str, wish: Wish, at: datetime) -> UsageRecord | None:
     if scope is None:
         return None
     entry_id, record_id = ids.new_pair(ledger.PREFIX, usage.PREFIX)
-    line = Line(wish, rated, dims, at, entry_id=entry_id)
-    record = record_of(line, record_id, account_id=account_id, at=at)
+    line = Line(wish, rated, at, dims.key, dims.agent, entry_id=entry_id)
+    record = record_of(line, record_id, account_id=account_id, at="")
     moved = moves.carry_out(
         Move(
-            account_id, rated.cost.currency, scope.version, rated.cost.nanos, 0, scope.counts,
-            scope.since, scope.until, wish.intent, record_id, _entry(account_id, line),
-            usage.head_of(record),
+            account_id, rated.currency, scope.version, rated.nanos, 0, scope.counts, scope.since,
+            scope.until, wish.intent, record_id, _entry(account_id, line), record[: usage.HEAD],
         )
     )  # fmt: skip
     if moved is None:
         return None
-    record.effective_at = record.recorded_at = moved
-    return record
+    return record.moved(stored_time(moved), stored_time(moved))
 
 
 def reserve(wanted: Hold, intent: Intent | None) -> Hold | None:
@@ -73,28 +72,28 @@ def capture(actor: Actor, found: Hold, used: Usage, *, rated: Rated) -> UsageRec
         return None
     entry_id, record_id = ids.new_pair(ledger.PREFIX, usage.PREFIX)
     wish = Wish(used, actor.signature, counts=used.counts_text)
-    line = Line(wish, rated, dims, found.created_at, found.id, entry_id)
-    record = record_of(line, record_id, account_id=found.account_id, at=found.created_at)
+    line = Line(wish, rated, found.created_at, dims.key, dims.agent, found.id, entry_id)
+    record = record_of(line, record_id, account_id=found.account_id, at="")
     moved = moves.carry_out(
         Move(
-            found.account_id, rated.cost.currency, scope.version, rated.cost.nanos,
+            found.account_id, rated.currency, scope.version, rated.nanos,
             -found.amount_nanos, scope.counts, BEGINNING, END, None, record_id,
-            _entry(found.account_id, line), usage.head_of(record), found.created_at, found.id,
+            _entry(found.account_id, line), record[: usage.HEAD], found.created_at, found.id,
         )
     )  # fmt: skip
     if moved is None:
         return None
-    record.recorded_at = found.resolved_at = moved
+    found.resolved_at = moved
     found.status, found.captured_nanos, found.record_id = (
-        holds.CAPTURED, rated.cost.nanos, record_id,
+        holds.CAPTURED, rated.nanos, record_id,
     )  # fmt: skip
-    return record
+    return record.moved(record.effective, stored_time(moved))
 
 
 def _entry(account_id: str, line: Line) -> Row:
     by = line.wish.signature
     return (
         line.entry_id, account_id, ledger.COUNTER_ACCOUNTS["usage"], "usage",
-        -line.rated.cost.nanos, line.rated.cost.currency, None, None, by.actor, by.key_id,
-        by.request_id, entry_facts([line]),
+        -line.rated.nanos, line.rated.currency, None, None, by.actor, by.key_id,
+        by.request_id, entry_facts(line.rated, line.tokens),
     )  # fmt: skip

@@ -12,16 +12,14 @@ from billing_plugin.context import current
 from billing_plugin.errors import InvalidRequest, UnpricedModel
 from billing_plugin.models import accounts
 from billing_plugin.models.base import dump
-from billing_plugin.models.usage import Usage, counts_of
-from billing_plugin.money import Money, counted
+from billing_plugin.models.usage import MAX_TOKENS, Usage
+from billing_plugin.money import MAX_NANOS, Money
 from billing_plugin.operations.catalogue import storable
 from billing_plugin.operations.price_book import ANYTHING, book
-from billing_plugin.operations.tariffs import TOTALS, Table, tariff_of
+from billing_plugin.operations.tariffs import TOTALS, Table, Tariff, tariff_of
 from billing_plugin.providers.listing import Band, Listing
 
 MAX_NAME_LENGTH = 200
-MAX_TOKENS = 10**12
-_INTEGER = frozenset({int})
 NOBODY = "unknown"  # the provider of a use that names none and is on no list
 STATED = dump({"source": "caller"})
 _new = tuple.__new__  # a Rated is made a million times: half the time of its own constructor
@@ -34,9 +32,15 @@ class Rated(NamedTuple):
 
     provider: str
     model: str
-    cost: Money
+    nanos: int
+    currency: str
     price: str
     flagged: bool = False
+
+    @property
+    def cost(self) -> Money:
+        """What it costs."""
+        return Money(self.nanos, self.currency)
 
 
 def rate(usage: Usage, at: datetime, account_id: str | None = None) -> Rated:
@@ -48,16 +52,20 @@ def rate(usage: Usage, at: datetime, account_id: str | None = None) -> Rated:
     tokens that is more than its total.
     """
     if usage.cost is not None:
-        return _stated(usage, usage.cost)
+        return stated(usage, usage.cost)
     tariff = book().tariff(usage, at, account_id)
-    table = tariff.table(usage.input_tokens) if tariff.steps else tariff.tables[0]
     try:
-        nanos = table.nanos(usage)
+        return rate_by(tariff, usage)
     except UnpricedModel as refusal:
-        table = instead(usage, refusal, at=at, account_id=account_id)
-        nanos = table.nanos(usage)
-    cost = counted(nanos, table.currency)
-    return _new(Rated, (table.provider, usage.model, cost, table.text, table.flagged))
+        return _rated(instead(usage, refusal, at=at, account_id=account_id), usage)
+
+
+def rate_by(tariff: Tariff, usage: Usage) -> Rated:
+    """The cost of a use by its tariff; no database is asked.
+
+    Raises UnpricedModel, whatever the setting `unpriced`, and InvalidRequest.
+    """
+    return _rated(tariff.table(usage.input_tokens) if tariff.steps else tariff.tables[0], usage)
 
 
 def instead(usage: Usage, refusal: UnpricedModel, *, at: datetime, account_id: str | None) -> Table:
@@ -72,13 +80,13 @@ def instead(usage: Usage, refusal: UnpricedModel, *, at: datetime, account_id: s
     return replace(table, provider=provider)
 
 
-def check_usage(usage: Usage) -> Usage:
-    """The use itself. Raises InvalidRequest where it names no model or its counts are no counts."""
+def check_usage(usage: Usage) -> str:
+    """Its token counts as JSON text, as they are stored.
+
+    Raises InvalidRequest where it names no model or its counts are no counts.
+    """
     _check_names(usage.model, usage.provider)
-    counts = counts_of(usage)
-    if not _INTEGER.issuperset(map(type, counts)) or min(counts) < 0 or max(counts) > MAX_TOKENS:
-        raise InvalidRequest(f"Token counts are whole numbers from 0 to {MAX_TOKENS}.")
-    return usage
+    return usage.counts_text
 
 
 def is_count(value: object) -> bool:
@@ -93,10 +101,19 @@ def _check_names(model: str, provider: str) -> None:
     storable(model + provider)
 
 
-def _stated(usage: Usage, cost: Money) -> Rated:
+def stated(usage: Usage, cost: Money) -> Rated:
+    """The cost of a use as its caller states it. Raises InvalidRequest below nothing."""
     if cost.nanos < 0:
         raise InvalidRequest("A cost is not negative.")
-    return Rated(usage.provider or NOBODY, usage.model, cost, STATED)
+    return Rated(usage.provider or NOBODY, usage.model, cost.nanos, cost.currency, STATED)
+
+
+def _rated(table: Table, usage: Usage) -> Rated:
+    nanos = table.nanos(usage)
+    if nanos > MAX_NANOS:
+        raise InvalidRequest("The amount is beyond 64 bits.", code="amount_out_of_range")
+    said = (table.provider, usage.model, nanos, table.currency, table.text, table.flagged)
+    return _new(Rated, said)
 
 
 def _free(provider: str, model: str, account_id: str | None) -> Table:

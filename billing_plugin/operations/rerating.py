@@ -115,7 +115,7 @@ def _price(record: UsageRecord) -> int | None:
     counts: dict[str, Any] = dict(record.quantities)
     used = Usage(record.model, record.provider, **counts)
     try:
-        return rate(used, record.effective_at, record.account_id).cost.nanos
+        return rate(used, record.effective_at, record.account_id).nanos
     except BillingError:
         return None
 

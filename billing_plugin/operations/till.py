@@ -31,9 +31,11 @@ class Till:
         return self._refusal(dims, nanos, at) if found and self.expire_holds() else found
 
     def spend_together(self, dims: Dims, nanos: int, *, span: tuple[datetime, datetime]) -> bool:
-        """Takes the sum of many uses of the same, if it fits whole. False where it does not, or
-        where they lie in several windows."""
+        """Takes the sum of many uses of the same, whose records are stored, if it fits whole. False
+        where it does not, or where they lie in several windows, or in one not counted before."""
         first, last = span
+        if not self.ceilings.have_counted(dims, last):
+            return False
         if first != last and not self.ceilings.in_one_window(dims, span):
             return False
         if self._refusal(dims, nanos, last):
@@ -41,11 +43,6 @@ class Till:
         self.ceilings.spend(dims, nanos, last)
         self.book.hold(nanos)  # until its entry is written
         return True
-
-    def forget(self, nanos: int) -> None:
-        """Undoes what was taken together, so much in all; nothing of it was stored."""
-        self.ceilings = Ceilings(self.book.account_id, self.ceilings.rules, self.book.at)
-        self.book.hold(-nanos)
 
     def require(self, nanos: int) -> None:
         """Raises InsufficientFunds where a debit that no limit is about does not fit."""

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from billing_plugin.context import Actor, current, now, write_transaction
-from billing_plugin.errors import BillingError, InvalidRequest, PayloadTooLarge
+from billing_plugin.errors import PayloadTooLarge
 from billing_plugin.models import accounts, idempotency, usage
-from billing_plugin.models.base import dump
 from billing_plugin.models.usage import Usage, UsageRecord
 from billing_plugin.money import Money
-from billing_plugin.operations import quick, rating
+from billing_plugin.operations import bulk, quick
 from billing_plugin.operations.catalogue import check_page, operation
-from billing_plugin.operations.charging import Outcome, Wish, charge_all
+from billing_plugin.operations.charging import Outcome, charge_all
 from billing_plugin.operations.group import charge_in_turn
-from billing_plugin.operations.prices import rate
 from billing_plugin.operations.till import open_till
-from billing_plugin.periods import Period, aware
-
-CLOCK_SKEW = timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """One use to be charged, with the caller's idempotency key for it."""
-
-    usage: Usage
-    idempotency_key: str | None = None
+from billing_plugin.operations.wishes import Submission, Wish, wishes_of
+from billing_plugin.periods import Period
 
 
 @operation(scope="usage:write", effect="spends")
@@ -79,8 +67,11 @@ def record_usage_batch(
     """
     if len(submissions) > current().settings.max_batch:
         raise PayloadTooLarge(f"A batch has at most {current().settings.max_batch} records.")
-    at = now()
-    wishes = wishes_of(actor, account_id, submissions, at=at)
+    try:
+        with write_transaction():
+            return bulk.charge(open_till(actor, account_id), actor, submissions)
+    except bulk.Unusual:
+        wishes = wishes_of(actor, account_id, submissions, at=now())
     with write_transaction():
         till = open_till(actor, account_id)
         known = idempotency.replays(wish.intent for wish in wishes if wish.intent)
@@ -109,41 +100,6 @@ def get_usage(actor: Actor, account_id: str, record_id: str) -> UsageRecord:
     """One usage record of the account. Raises NotFound."""
     del actor
     return usage.get(account_id, record_id)
-
-
-def wishes_of(
-    actor: Actor, account_id: str, submissions: Sequence[Submission], *, at: datetime
-) -> list[Wish]:
-    """The wishes behind submissions, rated; what is wrong with one stands in its rating."""
-    signature = actor.signature
-    wishes = []
-    for submission in submissions:
-        used = submission.usage
-        wish = Wish(used, signature, actor.agent)
-        try:
-            check_usage(used, at)
-            wish.counts = used.counts_text
-            if submission.idempotency_key is not None:
-                said = used.content_with(wish.counts)
-                wish.intent = idempotency.intent(
-                    account_id, "usage", key=submission.idempotency_key, content=said
-                )
-            wish.rated = rate(used, used.effective_at or at, account_id)
-        except BillingError as error:
-            wish.rated = error
-        wishes.append(wish)
-    return wishes
-
-
-def check_usage(used: Usage, at: datetime) -> None:
-    """Raises InvalidRequest for names, counts, times or metadata that cannot be."""
-    rating.check_usage(used)
-    if used.metadata:
-        dump(used.metadata)
-        if not all(isinstance(name, str) for name in used.metadata):
-            raise InvalidRequest("Names in metadata are text.")
-    if used.effective_at and aware(used.effective_at) > at + CLOCK_SKEW:
-        raise InvalidRequest("effective_at lies in the future.", code="future_time")
 
 
 def _charged(actor: Actor, account_id: str, used: Usage, *, key: str | None) -> Outcome:

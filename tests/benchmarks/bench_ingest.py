@@ -83,8 +83,9 @@ def _submissions(batch: int) -> list[Submission]:
 def _rows(arena: Arena, batch: int) -> list[tuple[Any, ...]]:
     """What the product stores for such records, with a caller's key of their own."""
     [example] = operations.list_usage(arena.theirs.actor, arena.theirs.account_id, limit=1)
-    row = usage.row_of(example)
-    return [(f"use_{batch:016x}{number:016x}", *row[1:], uuid4().hex) for number in range(RECORDS)]
+    return [
+        (f"use_{batch:016x}{number:016x}", *example[1:], uuid4().hex) for number in range(RECORDS)
+    ]
 
 
 def _executemany(arena: Arena) -> Callable[[list[tuple[Any, ...]]], None]:

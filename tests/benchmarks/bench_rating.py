@@ -85,7 +85,7 @@ def equality() -> tuple[int, list[str]]:
 def cost(usage: Usage, at: datetime) -> int | None:
     """Nanos; None where the counts contradict each other."""
     try:
-        return rate(usage, at).cost.nanos
+        return rate(usage, at).nanos
     except UnpricedModel:
         raise
     except InvalidRequest:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import peewee
 import pytest
 
 from billing_plugin import Billing
 from billing_plugin.context import write_transaction
 from billing_plugin.errors import IdempotencyConflict, InvalidRequest
 from billing_plugin.models import idempotency
-from billing_plugin.models.idempotency import Intent, claim, intent, remember, replays
+from billing_plugin.models.idempotency import Intent, KnownKey, claim, intent, remember, replays
 from tests.factories import START
 
 
@@ -74,8 +73,18 @@ def test_malformed_keys_are_refused(key: str) -> None:
 def test_a_key_is_remembered_once(billing: Billing) -> None:
     with billing.instance.active():
         remember([(meant("k"), "first")], START)
-        with pytest.raises(peewee.IntegrityError):
-            remember([(meant("k"), "second")], START)
+        for others in ([], [(meant("l"), "third")]):
+            for done in ([(meant("k"), "second"), *others], [*others, (meant("k"), "second")]):
+                with pytest.raises(KnownKey), write_transaction():
+                    remember(done, START)
+        assert replays([meant("k"), meant("l")]) == {meant("k").digest: "first"}
+
+
+def test_a_result_may_be_any_text(billing: Billing) -> None:
+    said = '{"run":"x, y","path":"\\\\"}'
+    with billing.instance.active():
+        remember([(meant("k"), said), (meant("l"), "use_1")], START)
+        assert set(replays([meant("k"), meant("l")]).values()) == {said, "use_1"}
 
 
 def test_keys_are_kept_for_their_days_and_then_pruned_in_steps(billing: Billing) -> None:

@@ -83,7 +83,7 @@ def test_records_are_listed_newest_first_and_by_period(billing: Billing, actor: 
 def test_only_a_correction_may_be_negative(billing: Billing, actor: Actor) -> None:
     made = recorded(actor)
     for correction in (None, made.id):
-        row = replace(made, id=f"use_{correction}", cost_nanos=-1, corrects_id=correction)
+        row = made._replace(id=f"use_{correction}", cost_nanos=-1, corrects_id=correction)
         with billing.instance.active(), write_transaction():
             if correction is None:
                 with pytest.raises(peewee.IntegrityError):

@@ -13,9 +13,10 @@ from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.context import BY_ITSELF, write_transaction
 from billing_plugin.models.idempotency import intent
 from billing_plugin.operations import Submission, Usage
-from billing_plugin.operations.charging import Outcome, Wish, charge_all
+from billing_plugin.operations.charging import Outcome, charge_all
 from billing_plugin.operations.rating import rate
 from billing_plugin.operations.till import open_till
+from billing_plugin.operations.wishes import Wish
 from tests.books import complaints, counts
 from tests.deeds import balance, hold, limit, spend
 from tests.factories import START, Clock, account_with

@@ -306,7 +306,7 @@ def test_a_batch_is_one_transaction(
     billing: Billing, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = everything(billing)
-    monkeypatch.setattr("billing_plugin.operations.charging._outcome", lambda *_: 1 / 0)
+    monkeypatch.setattr("billing_plugin.operations.bulk.Bulk.settle", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         batch(actor, (use(), "a"), (use(), "b"))
     assert everything(billing) == before

@@ -40,7 +40,7 @@ from billing_plugin.dialects.openapi import (
 from billing_plugin.errors import BillingError, InvalidRequest
 from billing_plugin.money import Money
 from billing_plugin.operations.charging import Outcome
-from billing_plugin.operations.usage import Submission
+from billing_plugin.operations.wishes import Submission
 from billing_plugin.periods import days_between
 
 if TYPE_CHECKING:
