@@ -22,6 +22,7 @@ from billing_plugin.models.base import (
     fetch_all,
     insert_many,
     load,
+    load_said,
     places,
     read_time,
     stored_time,
@@ -290,5 +291,5 @@ def _select(where: str, *values: Any, order: str = "id", limit: int = EVERY) -> 
 def _read(row: Row) -> UsageRecord:
     *head, quantities, price, cost, currency, flagged, metadata, effective_at, recorded_at = row
     times = (read_time(effective_at) or END, read_time(recorded_at) or END)
-    tail: Row = (price, cost, currency, bool(flagged), load(metadata), *times)
+    tail: Row = (price, cost, currency, bool(flagged), load_said(metadata), *times)
     return UsageRecord(*(*head, quantities, *tail))
