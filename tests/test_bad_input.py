@@ -115,6 +115,7 @@ BAD_FIELDS: dict[str, dict[str, list[str]]] = {
         "name": [*BAD_TEXT, '" "', "null", f'"{"x" * 201}"'],
         "currency": [*BAD_TEXT, '"usd"', '"EURO"', '"EUR\\n"'],
     },
+    f"{NATIVE}/account/postpaid": BAD_AMOUNT,
     f"{NATIVE}/ledger/<entry_id>/reversal": {"reason": BAD_REASON},
     f"{NATIVE}/ledger/<entry_id>/refunds": {
         "amountCents": [*BAD_CENTS, "0"],

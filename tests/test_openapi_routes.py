@@ -38,11 +38,12 @@ OPERATIONS = {
     *("listLimits", "setLimit", "getLimit", "updateLimit", "removeLimit", "listLimitNotices"),
     *("requestLimitRaise", "listLimitRaises", "getLimitRaise", "approveLimitRaise"),
     *("denyLimitRaise", "listChanges", "topUp", "getTopup", "reportSpend", "requestSync"),
-    *("listSyncJobs", "getSyncJob"),
+    *("listSyncJobs", "getSyncJob", "setPostpaidLimit"),
 }
 BODIES = [
     *("AccountBody", "AdjustmentBody", "BatchBody", "CaptureBody", "CreditBody", "DecisionBody"),
-    *("ExtendBody", "HoldBody", "LimitBody", "LimitChangeBody", "NothingBody", "RaiseBody"),
+    *("ExtendBody", "HoldBody", "LimitBody", "LimitChangeBody", "NothingBody", "PostpaidBody"),
+    "RaiseBody",
     *("RefundBody", "ReratingBody", "ReversalBody", "SyncBody", "TopUpBody", "UsageBody"),
 ]
 FOR_OPERATORS = {

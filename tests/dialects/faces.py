@@ -67,6 +67,7 @@ DAYS = {"from": "2026-03-01", "to": "2026-03-09"}
 LASTING = {"amountCents": 1, "lastsS": 60}
 ROUTES = [
     Route("native", "GET", f"{NATIVE}/account", "balance:read"),
+    Route("native", "PUT", f"{NATIVE}/account/postpaid", "accounts:write", CENT),
     Route("native", "GET", f"{NATIVE}/accounts", "accounts:write"),
     Route("native", "POST", f"{NATIVE}/accounts", "accounts:write", {"name": "New"}, 201),
     Route("native", "GET", f"{NATIVE}/balance", "balance:read"),

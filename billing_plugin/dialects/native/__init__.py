@@ -2,6 +2,7 @@
 
 ROUTES = {
     "accounts.get_account": "GET /account",
+    "credits.set_postpaid_limit": "PUT /account/postpaid",
     "accounts.list_accounts": "GET /accounts",
     "accounts.create_account": "POST /accounts",
     "ledger.get_balance": "GET /balance",
