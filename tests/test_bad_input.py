@@ -522,7 +522,9 @@ def test_wrong_methods(
     served = used_rules(app)
     with nothing_happens(billing, caplog) as answers:
         for route in ROUTES:
-            right = {method for method, rule in served if fits_rule(route.at(), rule)}
+            path = route.at().partition("?")[0]
+            own = {method for method, rule in served if rule == path}  # a word that is no id
+            right = own or {method for method, rule in served if fits_rule(path, rule)}
             for method in set(ODD_METHODS) - right:
                 response = ask(answers, method, route.at())
                 assert_refused(response, route.face, 405, "METHOD_NOT_ALLOWED")

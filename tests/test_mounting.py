@@ -75,6 +75,20 @@ def assert_works(app: Flask, token: str, at: str = "") -> None:
     assert f"{at}{NATIVE}/balance" in document["paths"]
 
 
+def test_a_path_of_the_host_beside_ours_is_the_hosts(billing: Billing) -> None:
+    """A method that ours has not is refused; the same path on another domain of the host is its."""
+    app = Flask("host", subdomain_matching=True)
+    app.config["SERVER_NAME"] = "host.test"
+    path = f"{NATIVE}/usage/batch"
+    app.add_url_rule(path, "own", lambda: "the host's own", subdomain="shop")
+    billing.init_app(app)
+    client = app.test_client()
+    assert client.get(path, base_url="http://shop.host.test").text == "the host's own"
+    refused = client.get(path, base_url="http://host.test")
+    assert_refused(refused, "native", 405, "METHOD_NOT_ALLOWED")
+    assert refused.headers["Allow"] == "OPTIONS, POST"
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_three_ways_to_mount(billing: Billing, token: str, way: Way) -> None:
     app = bare()
