@@ -38,12 +38,12 @@ OPERATIONS = {
     *("listLimits", "setLimit", "getLimit", "updateLimit", "removeLimit", "listLimitNotices"),
     *("requestLimitRaise", "listLimitRaises", "getLimitRaise", "approveLimitRaise"),
     *("denyLimitRaise", "listChanges", "topUp", "getTopup", "reportSpend", "requestSync"),
-    *("listSyncJobs", "getSyncJob", "setPostpaidLimit"),
+    *("listSyncJobs", "getSyncJob", "setPostpaidLimit", "listPrices", "setPrice", "endPrice"),
 }
 BODIES = [
     *("AccountBody", "AdjustmentBody", "BatchBody", "CaptureBody", "CreditBody", "DecisionBody"),
     *("ExtendBody", "HoldBody", "LimitBody", "LimitChangeBody", "NothingBody", "PostpaidBody"),
-    "RaiseBody",
+    *("PriceBody", "PriceEndBody", "RaiseBody"),
     *("RefundBody", "ReratingBody", "ReversalBody", "SyncBody", "TopUpBody", "UsageBody"),
 ]
 FOR_OPERATORS = {

@@ -233,12 +233,16 @@ def account_id() -> str:
 
     Raises InvalidRequest for an operator who names none, NotFound for another one than the key's.
     """
-    asking, named = actor(), request.headers.get(ACCOUNT_HEADER)
-    if named:
-        return asking.owned(named)
-    if asking.account_id is None:
+    found = account_named()
+    if found is None:
         raise InvalidRequest(f"This needs the key of an account, or {ACCOUNT_HEADER}.")
-    return asking.account_id
+    return found
+
+
+def account_named() -> str | None:
+    """The same; None for an operator who names no account."""
+    asking, named = actor(), request.headers.get(ACCOUNT_HEADER)
+    return asking.owned(named) if named else asking.account_id
 
 
 def currency() -> str:
