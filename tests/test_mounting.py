@@ -116,6 +116,7 @@ def test_the_hosts_own_document_contains_our_routes(billing: Billing) -> None:
     refusals = document["paths"][f"{NATIVE}/balance"]["get"]["responses"]
     told = refusals["401"]["content"]["application/json"]["schema"]
     assert set(told["properties"]) == {"success", "error"}  # ours, not the host's
+    assert refusals["429"]["headers"]["Retry-After"]["schema"] == {"type": "integer"}
 
 
 def test_under_a_prefix(billing: Billing, token: str) -> None:
