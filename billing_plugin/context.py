@@ -19,11 +19,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import peewee
-from playhouse.pool import (
-    MaxConnectionsExceeded,
-    PooledPostgresqlDatabase,
-    PooledSqliteDatabase,
-)
+from playhouse.pool import MaxConnectionsExceeded, PooledPostgresqlDatabase, PooledSqliteDatabase
 
 from billing_plugin.config import Settings
 from billing_plugin.errors import ConfigurationError, NotFound, StorageUnavailable
@@ -204,6 +200,12 @@ def write_transaction() -> Iterator[None]:
     atomic = database.atomic("IMMEDIATE") if is_sqlite() else database.atomic()
     with _storage_errors("written"), atomic:
         yield
+
+
+def snapshot() -> AbstractContextManager[Any]:
+    """Reads that all see the books as of one moment; they wait for no writer and keep none waiting.
+    Inside another transaction they are part of that one."""
+    return current().database.atomic("DEFERRED" if is_sqlite() else "REPEATABLE READ, READ ONLY")
 
 
 def after_commit(action: Callable[[], None]) -> None:

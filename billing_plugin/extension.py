@@ -196,7 +196,7 @@ class Mount(Blueprint):
         app.extensions.setdefault(EXTENSION, {})[name] = self._billing
         root = (options.get("url_prefix") or self.url_prefix or "").rstrip("/")
         under = {root + prefix: face for prefix, face in faces.items()}
-        _watch(app, under, self._billing.instance)
+        _watch(app, under, name)
 
     def _nest(self, faces: dict[str, Entrance]) -> None:
         if not self._nested:
@@ -314,25 +314,29 @@ def _refuse_shared_methods(rules: list[Rule]) -> None:
         )
 
 
-def _watch(app: Flask, faces: dict[str, Entrance], instance: Instance) -> None:
+def _watch(app: Flask, faces: dict[str, Entrance], name: str) -> None:
     """Answers unknown paths and wrong methods under the faces' prefixes, in the face's shape."""
+    instance = app.extensions[EXTENSION][name].instance
 
     @app.before_request
     def answer_unmatched() -> Response | None:
-        face = _face_at(request.path, faces)
-        if face is None:
+        prefix, unmatched = _prefix_of(request.path, faces), request.routing_exception
+        if prefix is None:
             return None
+        face = faces[prefix]
         _exempt_from_csrf(app, face)  # here too: a host may set its protection up after us
-        error = request.routing_exception
+        if unmatched is None and name not in request.blueprints:
+            return None  # the host's own, on another domain
+        error = face.wrong_method(request.path.removeprefix(prefix)) or unmatched
         return None if error is None else face.face.unmatched(error, instance)
 
     for face in faces.values():
         _exempt_from_csrf(app, face)
 
 
-def _face_at(path: str, faces: dict[str, Entrance]) -> Entrance | None:
+def _prefix_of(path: str, faces: dict[str, Entrance]) -> str | None:
     under = [prefix for prefix in faces if path == prefix or path.startswith(prefix + "/")]
-    return faces[max(under, key=len)] if under else None
+    return max(under, key=len, default=None)
 
 
 def _exempt_from_csrf(app: Flask, face: Entrance) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from billing_plugin.context import (
     now,
     refuse_in_transaction,
     require,
+    snapshot,
     utc_now,
     write_transaction,
 )
@@ -99,6 +101,21 @@ def test_a_transaction_is_all_or_nothing(billing: Billing) -> None:
         operations.create_account(billing.operator(), "half made")
         raise KeyError
     assert names(billing) == []
+
+
+def test_a_snapshot_does_not_see_what_is_written_meanwhile(billing: Billing) -> None:
+    operator = billing.operator()
+    with billing.instance.active():
+        with snapshot():
+            assert names(billing) == []
+            with ThreadPoolExecutor(1) as elsewhere:
+                elsewhere.submit(operations.create_account, operator, "meanwhile").result()
+            assert names(billing) == []
+        assert names(billing) == ["meanwhile"]
+        with write_transaction():
+            operations.create_account(operator, "own")
+            with snapshot():
+                assert names(billing) == ["meanwhile", "own"]
 
 
 def test_what_follows_a_commit_waits_for_it(billing: Billing) -> None:

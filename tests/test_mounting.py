@@ -75,6 +75,20 @@ def assert_works(app: Flask, token: str, at: str = "") -> None:
     assert f"{at}{NATIVE}/balance" in document["paths"]
 
 
+def test_a_path_of_the_host_beside_ours_is_the_hosts(billing: Billing) -> None:
+    """A method that ours has not is refused; the same path on another domain of the host is its."""
+    app = Flask("host", subdomain_matching=True)
+    app.config["SERVER_NAME"] = "host.test"
+    path = f"{NATIVE}/usage/batch"
+    app.add_url_rule(path, "own", lambda: "the host's own", subdomain="shop")
+    billing.init_app(app)
+    client = app.test_client()
+    assert client.get(path, base_url="http://shop.host.test").text == "the host's own"
+    refused = client.get(path, base_url="http://host.test")
+    assert_refused(refused, "native", 405, "METHOD_NOT_ALLOWED")
+    assert refused.headers["Allow"] == "OPTIONS, POST"
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_three_ways_to_mount(billing: Billing, token: str, way: Way) -> None:
     app = bare()
@@ -98,10 +112,11 @@ def test_the_hosts_own_document_contains_our_routes(billing: Billing) -> None:
         for method, operation in item.items()
         if method != "parameters"
     ]
-    assert len(names) == len(set(names)) == 44
+    assert len(names) == len(set(names)) == 48
     refusals = document["paths"][f"{NATIVE}/balance"]["get"]["responses"]
     told = refusals["401"]["content"]["application/json"]["schema"]
     assert set(told["properties"]) == {"success", "error"}  # ours, not the host's
+    assert refusals["429"]["headers"]["Retry-After"]["schema"] == {"type": "integer"}
 
 
 def test_under_a_prefix(billing: Billing, token: str) -> None:

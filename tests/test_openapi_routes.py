@@ -27,7 +27,7 @@ from tests.dialects.faces import (
     ids_of,
     used_rules,
 )
-from tests.factories import app_with, token_of
+from tests.factories import Caller, account_with, app_with, billing_on, token_of
 
 OPENAPI = f"{NATIVE}/openapi.json"
 OPERATIONS = {
@@ -38,16 +38,19 @@ OPERATIONS = {
     *("listLimits", "setLimit", "getLimit", "updateLimit", "removeLimit", "listLimitNotices"),
     *("requestLimitRaise", "listLimitRaises", "getLimitRaise", "approveLimitRaise"),
     *("denyLimitRaise", "listChanges", "topUp", "getTopup", "reportSpend", "requestSync"),
-    *("listSyncJobs", "getSyncJob"),
+    *("listSyncJobs", "getSyncJob", "setPostpaidLimit", "listPrices", "setPrice", "endPrice"),
 }
 BODIES = [
     *("AccountBody", "AdjustmentBody", "BatchBody", "CaptureBody", "CreditBody", "DecisionBody"),
-    *("ExtendBody", "HoldBody", "LimitBody", "LimitChangeBody", "NothingBody", "RaiseBody"),
+    *("ExtendBody", "HoldBody", "LimitBody", "LimitChangeBody", "NothingBody", "PostpaidBody"),
+    *("PriceBody", "PriceEndBody", "RaiseBody"),
     *("RefundBody", "ReratingBody", "ReversalBody", "SyncBody", "TopUpBody", "UsageBody"),
 ]
 FOR_OPERATORS = {
     route.name.replace("<", "{").replace(">", "}") for route in ROUTES if route.for_operators
 }
+EVERYWHERE = {"X-Request-Id", "RateLimit", "RateLimit-Policy"}
+PLAIN = {"Content-Type", "Content-Length", "Cache-Control", "X-Content-Type-Options"}
 CASES = 15  # of each operation, in each mode, on each database
 FUZZING = settings(
     max_examples=CASES,
@@ -114,7 +117,7 @@ def test_errors_are_documented_in_the_faces_shape(document: dict[str, Any]) -> N
     for method, path, operation in operations_of(document):
         statuses = set(operation["responses"])
         errors = {status for status in statuses if not status.startswith("2")}
-        assert {"400", "401", "403", "default"} <= errors, path
+        assert {"400", "401", "403", "429", "default"} <= errors, path
         assert ("404" in errors) >= ("{" in path), path
         assert {"413", "415"} <= errors or "requestBody" not in operation, path
         assert "422" not in errors, (method, path)
@@ -164,6 +167,53 @@ def test_every_good_answer_is_as_documented(
         documented = told[route.method, re.sub(r"<(\w+)>", r"{\1}", route.path)]
         [content] = documented[str(route.status)]["content"].values()
         fits(content["schema"] | {"components": document["components"]}, response.json)
+
+
+def headers_told(document: dict[str, Any], response: Any, *, at: tuple[str, str]) -> dict[str, Any]:
+    """The headers that the document states for an answer, once it has shown no other ones."""
+    told = {(method, path): one["responses"] for method, path, one in operations_of(document)}
+    stated = told[at].get(str(response.status_code), told[at]["default"])["headers"]
+    assert all(one == {"$ref": f"#/components/headers/{name}"} for name, one in stated.items())
+    headers = {name: document["components"]["headers"][name] for name in stated}
+    assert set(response.headers.keys()) - PLAIN <= set(headers), at
+    must = {name for name, header in headers.items() if header.get("required")}
+    assert must <= set(response.headers.keys()), at
+    return headers
+
+
+def test_the_headers_of_every_answer_are_documented(
+    app: Flask, billing: Billing, document: dict[str, Any]
+) -> None:
+    actor = busy_account(billing)
+    ask = Asker(app, billing, actor)
+    for route in (route for route in ROUTES if route.face == "native"):
+        path = route.at(ids_of(actor)[route.about]) if route.about else route.at()
+        at = (route.method, re.sub(r"<(\w+)>", r"{\1}", route.path))
+        key = {"Idempotency-Key": "once"} if route.method == "POST" else {}
+        for _ in "12":
+            response = ask.route([], route, path, json=route.json, headers=key)
+        headers = headers_told(document, response, at=at)
+        assert ("Idempotent-Replayed" in headers) == (route.method == "POST"), at
+        assert ("ETag" in headers) == ("ETag" in response.headers), at
+        assert set(response.headers.keys()) >= EVERYWHERE, at
+        refused = headers_told(document, app.test_client().open(path, method=route.method), at=at)
+        assert "WWW-Authenticate" in refused
+
+
+def test_a_304_and_a_429_tell_what_is_documented(
+    database_url: str, document: dict[str, Any]
+) -> None:
+    billing = billing_on(database_url, rate_limit_per_minute=3)
+    actor = account_with(billing)
+    call = Caller(app_with(billing), token_of(billing, actor))
+    made = call("POST", f"{NATIVE}/limits", json={"amountCents": 1})
+    one = f"{NATIVE}/limits/{made.json['data']['id']}"
+    at = ("GET", f"{NATIVE}/limits/{{limit_id}}")
+    seen = call("GET", one, headers={"If-None-Match": made.headers["ETag"]})
+    assert (seen.status_code, "ETag" in headers_told(document, seen, at=at)) == (304, True)
+    refused = [call("GET", one) for _ in range(2)][-1]
+    assert refused.status_code == 429
+    assert headers_told(document, refused, at=at)["Retry-After"]["schema"] == {"type": "integer"}
 
 
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)

@@ -24,7 +24,7 @@ from billing_plugin.context import Actor, Instance
 from billing_plugin.dialects import throttle
 from billing_plugin.dialects.arguments import Parser
 from billing_plugin.dialects.entrance import EXTENSION
-from billing_plugin.dialects.openapi import Shape, answer
+from billing_plugin.dialects.openapi import HEADERS, HEADERS_AT, Shape, answer
 from billing_plugin.dialects.wire import camel
 from billing_plugin.errors import BillingError, InternalError, InvalidRequest, Unauthenticated
 from billing_plugin.operations.catalogue import HUMAN_SCOPES, storable
@@ -140,6 +140,11 @@ class Dialect(Blueprint):
         """How an answer wraps what a route returns."""
         return content
 
+    def headers(self, method: str, status: int, content: Shape | None) -> dict[str, Any]:
+        """The headers of a route's good answers, beside those that every answer carries."""
+        del method, status, content
+        return {}
+
     def status_of(self, error: BillingError) -> int:
         """The status by which this face reports the error."""
         return self.INVALID if isinstance(error, InvalidRequest) else error.status
@@ -156,23 +161,30 @@ class Dialect(Blueprint):
         name = function.__name__
         method, path = self._routes[name].split(" ", 1)
         known = dict(getattr(function, "_apidoc", {}))
-        statuses = sorted({self.INVALID, 401, 403, *_usual(path, known), *refusals})
+        statuses = sorted({self.INVALID, 401, 403, 429, *_usual(path, known), *refusals})
         known["manual_doc"] = {
             "operationId": self.operation_id(name),
-            "responses": self._documented(answers, statuses),
+            "responses": self._documented(answers, statuses, method=method),
         } | ({"parameters": list(headers)} if headers else {})
         function._apidoc = known  # type: ignore[attr-defined]  # where flask-smorest looks
         self.add_url_rule(path, name, function, methods=[method], **options)
 
     def _documented(
-        self, answers: dict[int, Shape | None], statuses: list[int]
+        self, answers: dict[int, Shape | None], statuses: list[int], *, method: str
     ) -> dict[Any, Any]:  # fmt: skip
         good = {
-            code: answer(HTTPStatus(code).phrase, content and self.success(content))
+            code: answer(
+                HTTPStatus(code).phrase,
+                content and self.success(content),
+                headers=HEADERS | self.headers(method, code, content),
+            )
             for code, content in answers.items()
         }
-        refused = {code: answer(HTTPStatus(code).phrase, self.ERROR) for code in statuses}
-        return {**good, **refused, "default": answer("Any other error", self.ERROR)}
+        refused = {code: self._refused(HTTPStatus(code).phrase, code) for code in statuses}
+        return {**good, **refused, "default": self._refused("Any other error", "default")}
+
+    def _refused(self, about: str, code: int | str) -> dict[str, Any]:
+        return answer(about, self.ERROR, headers=HEADERS | HEADERS_AT.get(code, {}))
 
     def admit(self) -> None:
         """Knows the caller before a view runs, and counts the request.
@@ -233,12 +245,16 @@ def account_id() -> str:
 
     Raises InvalidRequest for an operator who names none, NotFound for another one than the key's.
     """
-    asking, named = actor(), request.headers.get(ACCOUNT_HEADER)
-    if named:
-        return asking.owned(named)
-    if asking.account_id is None:
+    found = account_named()
+    if found is None:
         raise InvalidRequest(f"This needs the key of an account, or {ACCOUNT_HEADER}.")
-    return asking.account_id
+    return found
+
+
+def account_named() -> str | None:
+    """The same; None for an operator who names no account."""
+    asking, named = actor(), request.headers.get(ACCOUNT_HEADER)
+    return asking.owned(named) if named else asking.account_id
 
 
 def currency() -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
-from werkzeug.exceptions import default_exceptions
+from werkzeug.exceptions import MethodNotAllowed, default_exceptions
 from werkzeug.routing import Rule
 
 PACKAGE = "billing_plugin.dialects"
@@ -38,6 +38,22 @@ class Entrance(Blueprint):
         for module in dict.fromkeys(view.partition(".")[0] for view in self.routes):
             import_module(f"{package}.{module}")  # lazy: likewise
         return face
+
+    def wrong_method(self, path: str) -> MethodNotAllowed | None:
+        """The refusal of a method that a path of fixed words has not, although a sibling with an id
+        in its place has it: the path is no id."""
+        own = self._fixed.get(path.rstrip("/"))
+        return None if own is None or request.method in own else MethodNotAllowed(sorted(own))
+
+    @cached_property
+    def _fixed(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for route in self.routes.values():
+            method, path = route.split(" ", 1)
+            if "<" not in path:
+                implied = {"HEAD", "OPTIONS"} if method == "GET" else {"OPTIONS"}
+                found.setdefault(path, set()).update(implied, {method})
+        return found
 
     def _add_routes(self, state: BlueprintSetupState) -> None:
         for view, route in self.routes.items():

@@ -61,11 +61,29 @@ def word(*words: str) -> Shape:
     return Shape(type="string", enum=list(words))
 
 
-def answer(about: str, content: Shape | None) -> dict[str, Any]:
+def header(about: str, schema: Shape = TEXT, *, required: bool = False) -> dict[str, Any]:
+    """One header of an answer; `required` where no such answer lacks it."""
+    return {"description": about, "schema": schema} | ({"required": True} if required else {})
+
+
+# What the answers of every operation carry, and what those of one status carry besides.
+HEADERS = {
+    "X-Request-Id": header("Yours where it is well-formed, else ours.", required=True),
+    "RateLimit-Policy": header("How many requests (`q`) are answered in how many seconds (`w`)."),
+    "RateLimit": header("How many requests are left (`r`), and in how many seconds all are (`t`)."),
+}
+HEADERS_AT: dict[int | str, dict[str, Any]] = {
+    401: {"WWW-Authenticate": header("How a key is sent.", required=True)},
+    429: {"Retry-After": header("In how many seconds to ask again.", WHOLE)},
+}
+
+
+def answer(
+    about: str, content: Shape | None, *, headers: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """One answer of an operation; without a body where there is no content."""
-    if content is None:
-        return {"description": about}
-    return {"description": about, "content": {JSON: {"schema": content}}}
+    told: dict[str, Any] = {"description": about} | ({"headers": headers} if headers else {})
+    return told if content is None else {**told, "content": {JSON: {"schema": content}}}
 
 
 class _Aside(Api):
@@ -90,13 +108,15 @@ def document(face: Blueprint, prefix: str, *, title: str) -> dict[str, Any]:
 
 
 def _with_names(written: dict[str, Any]) -> dict[str, Any]:
-    """Moves every titled object to the components, once, and points to it."""
+    """Moves every titled object and every header to the components, once, and points to it."""
     written.pop("tags", None)  # the operations' own; flask-smorest adds the blueprint's name
     found: dict[str, Any] = {}
     paths = _pointing(written["paths"], found)
+    headers = _named_headers(paths)
     components = written["components"]
     schemas = {name: schema for name, schema in components["schemas"].items() if name not in SPARE}
-    return written | {"paths": paths, "components": components | {"schemas": schemas | found}}
+    named = {"schemas": schemas | found, "headers": headers}
+    return written | {"paths": paths, "components": components | named}
 
 
 def _pointing(node: Any, found: dict[str, Any]) -> Any:
@@ -109,3 +129,14 @@ def _pointing(node: Any, found: dict[str, Any]) -> Any:
         found[content["title"]] = content
         return {"$ref": f"#/components/schemas/{content['title']}"}
     return content
+
+
+def _named_headers(paths: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    operations = [one for item in paths.values() for one in item.values() if isinstance(one, dict)]
+    for told in [response for one in operations for response in one["responses"].values()]:
+        found |= told["headers"]
+        told["headers"] = {
+            name: {"$ref": f"#/components/headers/{name}"} for name in told["headers"]
+        }
+    return found

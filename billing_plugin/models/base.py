@@ -84,6 +84,13 @@ def load(text: str) -> Any:
     return json.loads(text, parse_float=Decimal)
 
 
+def load_said(text: str) -> dict[str, Any]:
+    """A caller's own document as it was given: numbers are what they were, not exact figures that
+    would be written as text again."""
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
 @lru_cache(maxsize=4096)  # a batch, a window and an entry ask for the same few instants
 def stored_time(at: datetime) -> str:
     """The text by which both databases are told an instant; SQLite keeps it, of fixed width."""

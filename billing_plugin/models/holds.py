@@ -16,7 +16,15 @@ from typing import Any
 from billing_plugin import context, ids
 from billing_plugin.context import Signature
 from billing_plugin.errors import NotFound
-from billing_plugin.models.base import Row, dump, execute, fetch_all, fetch_one, load, read_time
+from billing_plugin.models.base import (
+    Row,
+    dump,
+    execute,
+    fetch_all,
+    fetch_one,
+    load_said,
+    read_time,
+)
 from billing_plugin.models.usage import Dims
 from billing_plugin.money import Money
 from billing_plugin.periods import END
@@ -188,5 +196,5 @@ _values = attrgetter(*COLUMNS.split(", "))
 def _read(row: Row) -> Hold:
     *head, metadata, created_at, expires_at, captured, record_id, resolved_at = row
     times = (read_time(created_at) or END, read_time(expires_at) or END)
-    tail: Row = (load(metadata), *times, captured, record_id, read_time(resolved_at))
+    tail: Row = (load_said(metadata), *times, captured, record_id, read_time(resolved_at))
     return Hold(*(*head, *tail))

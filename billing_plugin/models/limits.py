@@ -127,10 +127,15 @@ class Rule:
         """Seconds of a window that slides."""
         return self.window if isinstance(self.window, int) else periods.SLIDING_S[self.window]
 
+    def raised_until(self, at: datetime) -> datetime | None:
+        """When the raise ends that is in force at the instant; None where none is."""
+        until = self.raise_until
+        return until if until is not None and at < until else None
+
     def ceiling(self, at: datetime) -> int:
         """Nanos that may be spent in a window, as of the instant."""
-        raised = self.raise_until is not None and at < self.raise_until
-        return min(self.amount_nanos + (self.raise_nanos if raised else 0), MAX_NANOS)
+        more = self.raise_nanos if self.raised_until(at) else 0
+        return min(self.amount_nanos + more, MAX_NANOS)
 
     def bucket(self, dims: Dims) -> str | None:
         """The bucket in which a use counts; None where the limit is not about it.

@@ -60,16 +60,16 @@ class Price(Table):
         return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)
 
 
-def add(at: datetime, **values: Any) -> Price:
+def add(at: datetime, *, price_id: str | None = None, **values: Any) -> Price:
     """Stores a price, in the present transaction."""
     execute(_CHANGED)
-    return Price.create(id=ids.new_id(PREFIX), created_at=at, **values)
+    return Price.create(id=price_id or ids.new_id(PREFIX), created_at=at, **values)
 
 
-def get(price_id: str) -> Price:
-    """One price. Raises NotFound."""
+def get(price_id: str, *, whose: str | None = None) -> Price:
+    """One price; with `whose` only one that this account sees. Raises NotFound."""
     price = Price.get_or_none(Price.id == price_id)
-    if price is None:
+    if price is None or (whose and price.account_id not in (None, whose)):
         raise NotFound("There is no such price.")
     return price
 
@@ -97,6 +97,23 @@ def matching(account_id: str | None, models: Collection[str]) -> list[Price]:
 def seen_by(account_id: str | None) -> list[Price]:
     """Everybody's prices and the account's own, of any time, oldest first."""
     return list(Price.select().where(_seen_by(account_id)).order_by(Price.id))
+
+
+def page(
+    account_id: str | None,
+    *,
+    at: datetime | None = None,
+    before: str | None = None,
+    limit: int | None = None,
+) -> list[Price]:
+    """The same, newest first; with `at` those in force then; `before` is the id to go on from."""
+    query = Price.select().where(_seen_by(account_id))
+    if at is not None:
+        is_open = Price.valid_until.is_null() | (Price.valid_until > at)
+        query = query.where((Price.valid_from <= at) & is_open)
+    if before is not None:
+        query = query.where(Price.id < before)
+    return list(query.order_by(Price.id.desc()).limit(limit))
 
 
 def accounts_with_own() -> frozenset[str]:

@@ -22,6 +22,7 @@ from billing_plugin.models.base import (
     fetch_all,
     insert_many,
     load,
+    load_said,
     places,
     read_time,
     stored_time,
@@ -179,7 +180,7 @@ class UsageRecord(NamedTuple):
     @property
     def metadata(self) -> dict[str, Any]:
         """What its caller said about it besides."""
-        found: dict[str, Any] = load(self.metadata_text)
+        found: dict[str, Any] = load_said(self.metadata_text)
         return found
 
     @property

@@ -74,14 +74,7 @@ def grant_credit(
 @operation(scope="balance:read", effect="reads")
 def list_credits(actor: Actor, account_id: str) -> Credits:
     """What is left of each credit, in the order of use, and what is owed beyond them."""
-    with write_transaction():
-        book = open_book(actor, account_id)
-        credits.settle(book)
-        book.close()
-        return Credits(
-            credits.left(account_id), Money(credits.owed(book), book.currency),
-            Money(book.postpaid_nanos, book.currency), book.cycle_ends_at,
-        )  # fmt: skip
+    return _left(actor, account_id)
 
 
 @operation(scope="accounts:write", effect="writes")
@@ -107,7 +100,18 @@ def set_postpaid_limit(actor: Actor, account_id: str, amount: Money) -> Credits:
             actor.signature, "postpaid_limit.set", account_id, account_id=account_id, at=book.at,
             before={"amount": before.text}, after={"amount": amount.text},
         )  # fmt: skip
-    return list_credits(actor, account_id)
+    return _left(actor, account_id)
+
+
+def _left(actor: Actor, account_id: str) -> Credits:
+    with write_transaction():
+        book = open_book(actor, account_id)
+        credits.settle(book)
+        book.close()
+        return Credits(
+            credits.left(account_id), Money(credits.owed(book), book.currency),
+            Money(book.postpaid_nanos, book.currency), book.cycle_ends_at,
+        )  # fmt: skip
 
 
 def _given(book: Book, movement: Movement, terms: Terms) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing_plugin.context import Actor, now, write_transaction
+from billing_plugin.context import Actor, now, snapshot, write_transaction
 from billing_plugin.models import doctor, idempotency, sync_jobs
 from billing_plugin.models.doctor import BrokenSeal
 from billing_plugin.operations.catalogue import operation
@@ -29,10 +29,12 @@ class Verification:
 @operation(scope="jobs:run", effect="reads")
 def check_ledger(actor: Actor) -> list[str]:
     """What contradicts the books' invariants (models/doctor.py), one sentence each; an empty list
-    is health. Seals are read by `verify_ledger`."""
+    is health. All is seen as of one moment, so that what is written meanwhile is no contradiction.
+    Seals are read by `verify_ledger`."""
     del actor
-    books = doctor.broken_accounts() + doctor.broken_entries() + doctor.unmatched()
-    sums = doctor.drifted_credits() + doctor.drifted_roll_ups() + doctor.drifted_counters()
+    with snapshot():
+        books = doctor.broken_accounts() + doctor.broken_entries() + doctor.unmatched()
+        sums = doctor.drifted_credits() + doctor.drifted_roll_ups() + doctor.drifted_counters()
     return books + sums
 
 

@@ -56,13 +56,15 @@ class BucketState:
 class LimitState:
     """A limit and its present window.
 
-    `ceiling` is the amount with a raise that is in force. `remaining` is never negative, and None
-    where each bucket has its own; `overspent` is by how much the window stands above the ceiling.
-    `resets_at` is None for a total; of a sliding window it is the end of its newest slot.
+    `ceiling` is the amount with a raise that is in force until `raised_until` (None: no raise is).
+    `remaining` is never negative, and None where each bucket has its own; `overspent` is by how
+    much the window stands above the ceiling. `resets_at` is None for a total; of a sliding window
+    it is the end of its newest slot.
     """
 
     limit: SpendingLimit
     ceiling: Money
+    raised_until: datetime | None
     spent: Money
     held: Money
     remaining: Money | None
@@ -213,6 +215,7 @@ def state_of(limit: SpendingLimit, at: datetime) -> LimitState:
     return LimitState(
         limit,
         ceiling=Money(ceiling, currency),
+        raised_until=rule.raised_until(at),
         spent=Money(sum(one.spent_nanos for one in used.values()), currency),
         held=Money(sum(one.held_nanos for one in used.values()), currency),
         remaining=None if rule.partitions else Money(max(ceiling - most, 0), currency),

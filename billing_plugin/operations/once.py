@@ -44,10 +44,12 @@ def done_before(account_id: str, said: Once) -> str | None:
     return idempotency.replays([intent]).get(intent.digest) if intent else None
 
 
-def once_without_lock(said: Once, result_id: str, *, at: datetime) -> tuple[str, bool]:
+def once_without_lock(
+    said: Once, result_id: str, *, at: datetime, account_id: str = ""
+) -> tuple[str, bool]:
     """The id under which to make something that no account's lock guards, or (True: replayed) of
     what the same call has made. Two at once wait for each other. Needs a write transaction."""
-    intent = intent_of("", said)
+    intent = intent_of(account_id, said)
     if intent is None:
         return result_id, False
     found = idempotency.claim(intent, result_id, at)

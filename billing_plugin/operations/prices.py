@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
+from billing_plugin import ids
 from billing_plugin.context import Actor, current, now, write_transaction
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.models import accounts
@@ -17,8 +18,9 @@ from billing_plugin.models import prices as price_rows
 from billing_plugin.models.prices import ANY, Price
 from billing_plugin.models.usage import Usage
 from billing_plugin.money import check_currency
-from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.catalogue import check_page, operation
 from billing_plugin.operations.foresight import Preview, foresee
+from billing_plugin.operations.once import Once, marked, once_without_lock
 from billing_plugin.operations.price_book import book
 from billing_plugin.operations.rating import Rated, check_usage, rate
 from billing_plugin.operations.tariffs import UNITS
@@ -70,15 +72,23 @@ def preview_cost(
 
 @operation(scope="prices:read", effect="reads")
 def list_prices(
-    actor: Actor, *, at: datetime | None = None, account_id: str | None = None
+    actor: Actor,
+    *,
+    at: datetime | None = None,
+    account_id: str | None = None,
+    before: str | None = None,
+    limit: int | None = None,
 ) -> list[Price]:
-    """Prices of the book, oldest first: everybody's, and those of the account (None: the actor's).
+    """Prices of the book, newest first: everybody's, and those of the account (None: the actor's).
 
     With `at` only those in force at that instant, also the ones that a newer price overrules.
-    Raises NotFound for another's account.
+    `before` is an id to go on from, `limit` 1 to 100 (None: all). Raises NotFound for another's
+    account, InvalidRequest.
     """
-    whose = whose_prices(actor, account_id)
-    return [price for price in price_rows.seen_by(whose) if at is None or price.in_force(aware(at))]
+    if limit is not None:
+        check_page(limit)
+    whose, moment = whose_prices(actor, account_id), None if at is None else aware(at)
+    return price_rows.page(whose, at=moment, before=before, limit=limit)
 
 
 @operation(scope="prices:write", effect="writes")
@@ -94,6 +104,7 @@ def set_price(
     valid_until: datetime | None = None,
     source: str = OWN_SOURCE,
     retroactive: bool = False,
+    idempotency_key: str | None = None,
 ) -> Price:
     """Adds a price to the book: for each unit (a token, or one of "requests") an exact decimal.
 
@@ -101,40 +112,57 @@ def set_price(
     `valid_until`; whatever held before stays as it was. Only `retroactive` may it begin in the
     past, for uses that are yet to be recorded: what was charged stays charged. Provider and model
     both `*`: the fallback of models without a price. Names are kept in lower case.
-    Raises InvalidRequest, NotFound for an unknown account. Only operators may do this.
+    Raises InvalidRequest, NotFound for an unknown account, IdempotencyConflict. Only operators may
+    do this.
     """
     at = now()
-    begins = aware(valid_from or at)
-    ends = None if valid_until is None else aware(valid_until)
-    if begins < at and not retroactive:
-        raise InvalidRequest("A price begins now or later.", code="past_price")
-    if ends is not None and ends <= begins:
-        raise InvalidRequest("A price ends after it has begun.")
-    exact = _exact_prices(prices)
-    named = _names(provider, model)
+    begins, ends = aware(valid_from or at), valid_until and aware(valid_until)
+    facts = {**_names(provider, model), "prices": _exact_prices(prices), "source": source}
+    content = [facts, currency, str(valid_from and begins), str(ends), retroactive]
+    said = Once("price", idempotency_key, content)
     with write_transaction():
+        price_id, replayed = once_without_lock(
+            said, ids.new_id(price_rows.PREFIX), at=at, account_id=account_id or ""
+        )
+        if replayed:
+            return marked(price_rows.get(price_id), replayed=True)
+        _check_times(begins, ends, earliest=begins if retroactive else at)
         price = price_rows.add(
-            at, **named, prices=exact, account_id=account_id,
+            at, price_id=price_id, **facts, account_id=account_id,
             currency=_currency(account_id, currency), valid_from=begins, valid_until=ends,
-            source=source, created_by=actor.key_id or "operator",
+            created_by=actor.key_id or "operator",
         )  # fmt: skip
     book().forget()
     return price
 
 
 @operation(scope="prices:write", effect="writes")
-def end_price(actor: Actor, price_id: str, *, at: datetime | None = None) -> Price:
+def end_price(
+    actor: Actor,
+    price_id: str,
+    *,
+    at: datetime | None = None,
+    account_id: str | None = None,
+    idempotency_key: str | None = None,
+) -> Price:
     """Ends a price of the book at an instant (None: now); before it begins, it never holds.
 
-    What it overruled holds again. Raises NotFound, Conflict where it has ended by then, and
-    InvalidRequest for a past instant. Only operators may do this.
+    What it overruled holds again. With `account_id` only a price that this account sees. Raises
+    NotFound, Conflict where it has ended by then, IdempotencyConflict, and InvalidRequest for a
+    past instant. Only operators may do this.
     """
     del actor
     present = now()
     ends = aware(at or present)
-    if ends < present:
-        raise InvalidRequest("A price ends now or later.", code="past_price")
+    said = Once("price.end", idempotency_key, [price_id, str(at and ends)])
     with write_transaction():
+        mark = ids.new_id(price_rows.PREFIX)  # which price it is stands in the content
+        _, replayed = once_without_lock(said, mark, at=present, account_id=account_id or "")
+        price = price_rows.get(price_id, whose=account_id)
+        if replayed:
+            return marked(price, replayed=True)
+        if ends < present:
+            raise InvalidRequest("A price ends now or later.", code="past_price")
         price = price_rows.end(price_id, ends)
     book().forget()
     return price
@@ -145,6 +173,13 @@ def whose_prices(actor: Actor, account_id: str | None) -> str | None:
     if account_id is not None:
         actor.owned(account_id)
     return actor.account_id or account_id
+
+
+def _check_times(begins: datetime, ends: datetime | None, *, earliest: datetime) -> None:
+    if begins < earliest:
+        raise InvalidRequest("A price begins now or later.", code="past_price")
+    if ends is not None and ends <= begins:
+        raise InvalidRequest("A price ends after it has begun.")
 
 
 def _names(provider: str, model: str) -> dict[str, str]:

@@ -64,9 +64,11 @@ class Route:
 
 CENT = {"amountCents": 1}
 DAYS = {"from": "2026-03-01", "to": "2026-03-09"}
+PRICE = {"provider": "p", "model": "m", "prices": {"input_tokens": "0.0000025"}}
 LASTING = {"amountCents": 1, "lastsS": 60}
 ROUTES = [
     Route("native", "GET", f"{NATIVE}/account", "balance:read"),
+    Route("native", "PUT", f"{NATIVE}/account/postpaid", "accounts:write", CENT),
     Route("native", "GET", f"{NATIVE}/accounts", "accounts:write"),
     Route("native", "POST", f"{NATIVE}/accounts", "accounts:write", {"name": "New"}, 201),
     Route("native", "GET", f"{NATIVE}/balance", "balance:read"),
@@ -100,6 +102,9 @@ ROUTES = [
     Route("native", "GET", f"{NATIVE}/raises/<raise_id>", "limits:read", about="raise"),
     Route("native", "POST", f"{NATIVE}/raises/<raise_id>/approve", APPROVE, {}, about="raise"),
     Route("native", "POST", f"{NATIVE}/raises/<raise_id>/deny", APPROVE, {}, about="raise"),
+    Route("native", "GET", f"{NATIVE}/prices", "prices:read"),
+    Route("native", "POST", f"{NATIVE}/prices", "prices:write", PRICE, 201),
+    Route("native", "POST", f"{NATIVE}/prices/<price_id>/end", "prices:write", {}, about="price"),
     Route("native", "GET", f"{NATIVE}/changes", "ledger:read"),
     Route("native", "POST", f"{NATIVE}/topups", "topups:write", {"amount": "5.00"}, 201),
     Route("native", "GET", f"{NATIVE}/topups/<topup_id>", "topups:read", about="topup"),
@@ -136,8 +141,10 @@ def ids_of(actor: Actor) -> dict[str, str]:
     wish = operations.request_limit_raise(
         actor, account, limit.id, amount=Money.parse("1"), lasts_s=60
     )
+    price = operations.set_price(operations.operator(actor.instance), **PRICE, account_id=account)
     return {
         "limit": limit.id,
+        "price": price.id,
         "topup": operations.top_up(actor, account, Money.from_cents(500)).id,
         "job": operations.request_sync(actor, account).id,
         "hold": operations.hold(actor, account, Money.from_cents(500)).hold.id,

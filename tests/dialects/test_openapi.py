@@ -17,6 +17,7 @@ from billing_plugin.dialects.openapi import (
     WHOLE,
     Shape,
     answer,
+    header,
     many,
     nullable,
     shape,
@@ -55,6 +56,16 @@ def test_a_shape_is_closed_and_whole() -> None:
 def test_pieces(what: Shape, good: Any, bad: Any) -> None:
     assert fits(what, good) == good
     assert refuses(what, bad)
+
+
+def test_an_answer_states_its_headers() -> None:
+    told = answer("Good", None, headers={"ETag": header("What was seen.", required=True)})
+    assert told["headers"]["ETag"] == {
+        "description": "What was seen.",
+        "schema": {"type": "string"},
+        "required": True,
+    }
+    assert "headers" not in answer("Good", TEXT)
 
 
 def test_copying_a_shape_is_free() -> None:

@@ -19,6 +19,7 @@ from billing_plugin.models.base import (
     fetch_all,
     fetch_one,
     insert_many,
+    load_said,
     places,
     read_time,
     stored_time,
@@ -71,6 +72,12 @@ def test_json_is_exact_sorted_and_ascii() -> None:
     )
     assert JSONField().python_value('{"x":0.10}') == {"x": Decimal("0.10")}
     assert dump({"x": Decimal("1E-9")}) == '{"x":"0.000000001"}'
+
+
+def test_what_a_caller_said_is_read_as_it_was_said() -> None:
+    said = {"a": [0.1, 1e300, 7, 2**70], "b": {"c": -0.0, "d": "0.10"}, "e": None, "f": True}
+    assert load_said(dump(said)) == said
+    assert dump(load_said(dump(said))) == dump(said)
 
 
 def endless() -> dict[str, Any]:

@@ -77,6 +77,13 @@ def test_an_account_sees_its_own_and_everybodys(billing: Billing) -> None:
         added(account_id=other, model="x")
         assert [price.id for price in prices.seen_by(one)] == [ours.id, mine.id]
         assert [price.id for price in prices.seen_by(None)] == [ours.id]
+        assert [price.id for price in prices.page(one, limit=1)] == [mine.id]
+        assert [price.id for price in prices.page(one, before=mine.id)] == [ours.id]
+        assert prices.page(one, at=START - DAY) == []
+        assert prices.get(mine.id, whose=one).id == mine.id
+        assert prices.get(ours.id, whose=other).id == ours.id
+        with pytest.raises(NotFound):
+            prices.get(mine.id, whose=other)
         assert {price.id for price in prices.matching(one, ["m"])} == {ours.id, mine.id}
         assert prices.matching(one, ["x"]) == []
         assert prices.accounts_with_own() == {one, other}

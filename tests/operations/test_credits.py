@@ -86,6 +86,13 @@ def test_postpaid_comes_after_prepaid_and_is_due_at_the_months_end(
     assert complaints(billing) == []
 
 
+def test_who_sets_a_postpaid_limit_needs_no_other_scope(billing: Billing, actor: Actor) -> None:
+    account = str(actor.account_id)
+    clerk = billing.actor(scopes=frozenset({"accounts:write"}))
+    found = operations.set_postpaid_limit(clerk, account, Money.parse("10"))
+    assert found.postpaid.text == "10.00"
+
+
 def test_a_postpaid_limit_that_is_lowered_refuses_from_then_on(
     billing: Billing, clock: Clock
 ) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import peewee
 import pytest
 
 from billing_plugin import Actor, Billing, Money, errors, operations
 from billing_plugin.context import is_sqlite
+from billing_plugin.models import counters
 from billing_plugin.operations import Usage
 from tests.books import complaints, run_sql
+from tests.deeds import spend
 from tests.factories import START, account_with
 
 
@@ -112,6 +116,25 @@ def test_a_changed_counter_is_named(billing: Billing, busy: Actor) -> None:
     found = complaints(billing)
     assert len(found) == 4
     assert all(sentence.startswith(daily.limit.id) for sentence in found)
+
+
+def test_what_is_written_between_two_questions_is_no_drift(
+    billing: Billing, busy: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The doctor sees the books as of one moment, and writers do not wait for it."""
+    question, charged = counters.stored_windows, []
+
+    def asked(limit_id: str) -> list[Any]:
+        found = question(limit_id)
+        with ThreadPoolExecutor(1) as elsewhere:
+            charged.append(elsewhere.submit(spend, busy, "0.01").result())
+        return found
+
+    monkeypatch.setattr(counters, "stored_windows", asked)
+    assert complaints(billing) == []
+    assert len(charged) == 2  # once for each limit
+    monkeypatch.undo()
+    assert complaints(billing) == []
 
 
 def test_only_operators_ask(actor: Actor) -> None:

@@ -100,6 +100,37 @@ def test_a_price_ends_once_and_never_in_the_past(billing: Billing, clock: Clock)
         operations.end_price(operator, "price_" + "0" * 32)
 
 
+def test_a_price_is_set_once_for_a_key(billing: Billing, clock: Clock) -> None:
+    one, other = (str(account_with(billing).account_id) for _ in range(2))
+    said = {"valid_from": START, "account_id": one, "idempotency_key": "k"}
+    made = put(billing, **said)
+    clock.forward(days=1)  # so that it would begin in the past
+    before = everything(billing)
+    again = put(billing, **said)
+    assert (made.replayed, again.replayed, again.id) == (False, True, made.id)
+    with pytest.raises(errors.IdempotencyConflict):
+        put(billing, **{**said, "prices": {"input_tokens": "1"}})
+    assert everything(billing) == before
+    with pytest.raises(errors.InvalidRequest):
+        put(billing, **{**said, "account_id": other})
+    assert not put(billing, account_id=other, idempotency_key="k").replayed
+
+
+def test_a_price_is_ended_once_for_a_key(billing: Billing) -> None:
+    operator, mine = billing.operator(), str(account_with(billing).account_id)
+    price, other = put(billing, account_id=mine), str(account_with(billing).account_id)
+    for account_id, found in ((other, False), (mine, True)):
+        said = {"account_id": account_id, "idempotency_key": "k"}
+        if not found:
+            with pytest.raises(errors.NotFound):
+                operations.end_price(operator, price.id, **said)
+            continue
+        assert not operations.end_price(operator, price.id, **said).replayed
+        assert operations.end_price(operator, price.id, **said).replayed
+        with pytest.raises(errors.IdempotencyConflict):
+            operations.end_price(operator, price.id, at=START + DAY, **said)
+
+
 def test_prices_are_listed_for_a_moment_and_for_whom_they_concern(billing: Billing) -> None:
     one, other = account_with(billing), account_with(billing)
     ours, later = put(billing), put(billing, valid_from=START + DAY)
@@ -108,9 +139,13 @@ def test_prices_are_listed_for_a_moment_and_for_whom_they_concern(billing: Billi
     def listed(actor: Actor, **said: Any) -> list[str]:
         return [price.id for price in operations.list_prices(actor, **said)]
 
-    assert listed(one) == [ours.id, later.id, mine.id]
-    assert listed(other) == listed(billing.operator()) == [ours.id, later.id]
-    assert listed(billing.operator(), account_id=one.account_id, at=START) == [ours.id, mine.id]
+    assert listed(one) == [mine.id, later.id, ours.id]
+    assert listed(other) == listed(billing.operator()) == [later.id, ours.id]
+    assert listed(billing.operator(), account_id=one.account_id, at=START) == [mine.id, ours.id]
+    assert listed(one, limit=2) == [mine.id, later.id]
+    assert listed(one, limit=2, before=later.id) == [ours.id]
+    with pytest.raises(errors.InvalidRequest):
+        listed(one, limit=0)
     with pytest.raises(errors.NotFound):
         listed(other, account_id=one.account_id)
 

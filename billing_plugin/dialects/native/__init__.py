@@ -2,6 +2,7 @@
 
 ROUTES = {
     "accounts.get_account": "GET /account",
+    "credits.set_postpaid_limit": "PUT /account/postpaid",
     "accounts.list_accounts": "GET /accounts",
     "accounts.create_account": "POST /accounts",
     "ledger.get_balance": "GET /balance",
@@ -35,6 +36,9 @@ ROUTES = {
     "usage.record_usage_batch": "POST /usage/batch",
     "usage.get_usage": "GET /usage/<record_id>",
     "rerating.rerate_usage": "POST /usage/rerating",
+    "prices.list_prices": "GET /prices",
+    "prices.set_price": "POST /prices",
+    "prices.end_price": "POST /prices/<price_id>/end",
     "audit.list_changes": "GET /changes",
     "topups.top_up": "POST /topups",
     "topups.get_topup": "GET /topups/<topup_id>",

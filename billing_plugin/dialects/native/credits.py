@@ -14,6 +14,7 @@ from billing_plugin.dialects.native.ledger import ENTRY, shape_of_entry
 from billing_plugin.dialects.native.shapes import MONEY, REASON, AmountBody, amount_of, money, time
 from billing_plugin.dialects.openapi import TEXT, TIME, WHOLE, many, nullable, shape
 from billing_plugin.money import Money
+from billing_plugin.operations.credits import Credits
 
 if TYPE_CHECKING:
     from billing_plugin.models.credits import CreditGrant
@@ -31,6 +32,10 @@ class CreditBody(AmountBody):
         strict=True, load_default=None, allow_none=True, validate=validate.Range(min=0, max=100)
     )
     reason = fields.String(load_default="", validate=REASON)
+
+
+class PostpaidBody(AmountBody):
+    """How much may be used beyond all credit in a month; 0: nothing."""
 
 
 CREDIT = shape(
@@ -58,15 +63,7 @@ CREDITS = shape(
 @native.view(answers={200: CREDITS}, tags=TAGS)
 def list_credits() -> Response:
     """List what is left of each credit"""
-    found, code = operations.list_credits(actor(), account_id()), currency()
-    return ok(
-        {
-            "credits": [_shape(grant, code) for grant in found.grants],
-            "owed": money(found.owed),
-            "postpaid": money(found.postpaid),
-            "cycleEndsAt": found.cycle_ends_at,
-        }
-    )
+    return ok(_shape(operations.list_credits(actor(), account_id())))
 
 
 @native.view(answers={201: ENTRY}, tags=TAGS)
@@ -89,7 +86,27 @@ def grant_credit(body: dict[str, Any]) -> Response:
     return ok(shape_of_entry(entry), 201, replayed=entry.replayed)
 
 
-def _shape(grant: CreditGrant, code: str) -> dict[str, Any]:
+@native.view(answers={200: CREDITS}, tags=TAGS)
+@native.arguments(PostpaidBody())
+def set_postpaid_limit(body: dict[str, Any]) -> Response:
+    """Set what may be used beyond all credit in a calendar month
+
+    Lowered below what is used already, it refuses from then on. For operators.
+    """
+    amount = amount_of(body, currency())
+    return ok(_shape(operations.set_postpaid_limit(actor(), account_id(), amount)))
+
+
+def _shape(found: Credits) -> dict[str, Any]:
+    return {
+        "credits": [_grant(grant, found.owed.currency) for grant in found.grants],
+        "owed": money(found.owed),
+        "postpaid": money(found.postpaid),
+        "cycleEndsAt": found.cycle_ends_at,
+    }
+
+
+def _grant(grant: CreditGrant, code: str) -> dict[str, Any]:
     return {
         "id": grant.id,
         "entryId": grant.entry_id,

@@ -14,7 +14,10 @@ from billing_plugin.dialects.native.shapes import AT_MOST_ONE, ONE_AMOUNT
 from billing_plugin.dialects.openapi import document
 from billing_plugin.dialects.wire import reply
 
-ONE = ("LimitBody", "TopUpBody", "AdjustmentBody", "CreditBody", "RefundBody", "RaiseBody")
+ONE = (
+    *("LimitBody", "TopUpBody", "AdjustmentBody", "CreditBody", "PostpaidBody", "RefundBody"),
+    "RaiseBody",
+)
 AT_MOST = ("HoldBody", "CaptureBody", "LimitChangeBody")
 STATIC = Path(__file__).parent / "static"
 TITLE = "Billing API"

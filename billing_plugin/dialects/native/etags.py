@@ -11,6 +11,8 @@ import hashlib
 
 from flask import Response, request
 
+from billing_plugin.dialects.openapi import header
+
 _HEADER = {"in": "header", "required": False, "schema": {"type": "string", "minLength": 1}}
 IF_MATCH = {
     **_HEADER,
@@ -22,6 +24,7 @@ IF_NONE_MATCH = {
     "name": "If-None-Match",
     "description": "The ETag that was seen last: unchanged, the answer is an empty 304.",
 }
+ETAG = header("The revision, and a fingerprint of what is shown.", required=True)
 MAX_DIGITS = 18
 
 

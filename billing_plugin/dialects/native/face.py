@@ -15,7 +15,8 @@ from marshmallow import Schema
 
 from billing_plugin.dialects.dialect import Dialect, request_id
 from billing_plugin.dialects.native import ROUTES
-from billing_plugin.dialects.openapi import FLAG, TEXT, Shape, nullable, shape
+from billing_plugin.dialects.native.etags import ETAG
+from billing_plugin.dialects.openapi import FLAG, TEXT, Shape, header, nullable, shape, word
 from billing_plugin.dialects.wire import camel, reply
 from billing_plugin.errors import BillingError, InvalidRequest
 
@@ -38,6 +39,7 @@ IDEMPOTENCY_KEY = {
     "description": "Makes it happen once, however often it is sent. Visible ASCII characters.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
+REPLAYED = header("`true` where an earlier call has done it, and this one nothing.", word("true"))
 META = shape(
     "PageMeta",
     "`nextCursor` goes into `cursor` of the next request; null where the list ends.",
@@ -81,6 +83,12 @@ class Native(Dialect):
         return Shape(
             type="object", properties=known, required=list(known), additionalProperties=False
         )
+
+    def headers(self, method: str, status: int, content: Shape | None) -> dict[str, Any]:
+        """Whether it is a replay, of a POST; the ETag of whatever has a revision."""
+        found = {"Idempotent-Replayed": REPLAYED} if method == "POST" else {}
+        has_revision = "revision" in (content or Shape()).get("properties", {})
+        return found | ({"ETag": ETAG} if has_revision or status == 304 else {})
 
     def _document(self, function: Callable[..., Any], **options: Any) -> None:
         """Every POST reads an Idempotency-Key."""

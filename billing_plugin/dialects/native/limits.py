@@ -83,11 +83,12 @@ BUCKET = shape(
 )
 LIMIT = shape(
     "Limit",
-    "A limit with its present window. `ceiling` is the amount with a raise that is in force.",
+    "A limit with its present window. `ceiling` is the amount with a raise, until `raiseUntil`.",
     id=TEXT,
     name=TEXT,
     amount=MONEY,
     ceiling=MONEY,
+    raiseUntil=nullable(TIME),
     window=WINDOW,
     zone=TEXT,
     technique=word(*TECHNIQUES),
@@ -192,6 +193,7 @@ def _shape(state: LimitState) -> dict[str, Any]:
         "name": limit.name,
         "amount": money(limit.amount),
         "ceiling": money(state.ceiling),
+        "raiseUntil": state.raised_until,
         "window": limit.window,
         "zone": limit.zone,
         "technique": limit.technique,

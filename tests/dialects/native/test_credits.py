@@ -8,7 +8,7 @@ from billing_plugin.dialects.native.ledger import ENTRY
 from tests.dialects.faces import DESK, NATIVE, assert_refused, data, fits, staffed
 from tests.factories import Caller, Clock
 
-PATH = f"{NATIVE}/credits"
+PATH, POSTPAID = f"{NATIVE}/credits", f"{NATIVE}/account/postpaid"
 
 
 def test_credit_is_used_in_its_order_and_expires(
@@ -44,6 +44,26 @@ def test_what_is_owed_beyond_all_credit(billing: Billing, call: Caller, actor: A
     assert told == ["-20.00", "50.00", "30.00"]
 
 
+def test_what_may_be_used_beyond_credit_is_set(
+    billing: Billing, call: Caller, actor: Actor
+) -> None:
+    staffed(billing)
+    desk = {**DESK, "X-Billing-Account": str(actor.account_id)}
+    use = {"json": {"model": "m", "cost": "120"}}
+    assert_refused(call("POST", f"{NATIVE}/usage", **use), "native", 402, "INSUFFICIENT_FUNDS")
+    for body in ({"amount": "20"}, {"amountCents": 5000}):
+        seen = fits(CREDITS, data(call("PUT", POSTPAID, json=body, headers=desk)))
+    assert (seen["postpaid"]["amount"], seen["owed"]["amount"]) == ("50.00", "0.00")
+    data(call("POST", f"{NATIVE}/usage", **use), 201)
+    assert data(call("GET", f"{NATIVE}/account"))["postpaid"]["amount"] == "50.00"
+    lowered = data(call("PUT", POSTPAID, json={"amountCents": 0}, headers=desk))
+    assert (lowered["postpaid"]["amount"], lowered["owed"]["amount"]) == ("0.00", "20.00")
+    changes = data(call("GET", f"{NATIVE}/changes"))
+    told = [one["after"]["amount"] for one in changes if one["action"] == "postpaid_limit.set"]
+    assert told == ["0.00", "50.00", "20.00"]
+
+
 def test_a_key_gives_no_credit(call: Caller) -> None:
-    refused = call("POST", PATH, json={"amount": "10"})
-    assert_refused(refused, "native", 403, "FORBIDDEN")
+    for method, path in (("POST", PATH), ("PUT", POSTPAID)):
+        refused = call(method, path, json={"amount": "10"})
+        assert_refused(refused, "native", 403, "FORBIDDEN")

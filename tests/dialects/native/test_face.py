@@ -127,6 +127,8 @@ OTHER_CONTENT: dict[str, dict[str, Any]] = {
     f"{NATIVE}/usage/rerating": {"from": "2026-03-02", "to": "2026-03-09"},
     f"{NATIVE}/limits": {"amountCents": 2},
     f"{NATIVE}/limits/<limit_id>/raises": {"amountCents": 2, "lastsS": 60},
+    f"{NATIVE}/prices": {"provider": "p", "model": "m", "prices": {"input_tokens": "1"}},
+    f"{NATIVE}/prices/<price_id>/end": {"at": "2026-03-10T00:00:00Z"},
     f"{NATIVE}/topups": {"amountCents": 600},
     f"{NATIVE}/sync": {"provider": "fake"},
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from billing_plugin import Billing
 from billing_plugin.dialects.native.holds import CAPTURE, HOLD
 from tests.dialects.faces import NATIVE, assert_refused, data, fits
 from tests.factories import Caller, Clock
@@ -42,6 +43,22 @@ def test_the_tokens_of_a_model_are_held_at_their_price(call: Caller) -> None:
     assert done["record"]["quantities"] == {"input_tokens": 400, "output_tokens": 100}
     assert done["record"]["cost"]["amount"] == "0.002"
     assert balance(call) == ("99.998", "0.00")
+
+
+@pytest.mark.parametrize("reread", [False, True])
+def test_numbers_in_metadata_stay_numbers(billing: Billing, call: Caller, reread: bool) -> None:
+    """In every answer, whether this process made the hold or (as after a restart) reads it."""
+    sent = {"user": 7, "score": 0.5, "more": [1e300, {"a": -2.25, "b": None, "c": True}]}
+    one = f"{PATH}/{held(call, amount='10', metadata=sent)['id']}"
+    if reread:
+        billing.instance.kept.clear()
+    capture = {"json": {"amount": "4"}, "headers": {"Idempotency-Key": "once"}}
+    done = data(call("POST", f"{one}/capture", **capture))
+    again = call("POST", f"{one}/capture", **capture)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    record = data(call("GET", f"{NATIVE}/usage/{done['record']['id']}"))
+    told = (done["hold"], done["record"], data(again)["record"], data(call("GET", one)), record)
+    assert [one["metadata"] for one in told] == [sent] * 5
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ def test_setting_and_seeing_a_limit(call: Caller) -> None:
         "name": "",
         "amount": amount,
         "ceiling": amount,
+        "raiseUntil": None,
         "window": "monthly",
         "zone": "UTC",
         "technique": "fixed",

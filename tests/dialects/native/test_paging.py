@@ -14,20 +14,24 @@ from billing_plugin.dialects.native.paging import Listing, pages
 from billing_plugin.dialects.openapi import TEXT
 from billing_plugin.operations import Usage
 from billing_plugin.vault import new_key
-from tests.dialects.faces import DESK, NATIVE, ROUTES, assert_refused, data, fits, staffed
+from tests.dialects.faces import DESK, NATIVE, PRICE, ROUTES, assert_refused, data, fits, staffed
 from tests.factories import Caller, account_with, app_with, billing_on, token_of
 
-LISTS = ("ledger", "holds", "usage", "raises", "changes", "changes?money=true", "accounts")
+LISTS = (
+    *("ledger", "holds", "usage", "raises", "changes", "changes?money=true", "accounts"),
+    "prices",
+)
 
 
 def filled(actor: Actor, times: int) -> None:
-    """So many entries, uses, holds, raises and changes."""
+    """So many entries, uses, holds, raises, changes and prices."""
     account = str(actor.account_id)
     limit = operations.set_limit(actor, account, Money.parse("90")).limit
     for _ in range(times):
         operations.record_usage(actor, account, Usage("m", cost=Money.parse("0.01")))
         made = operations.hold(actor, account, Money.parse("0.01")).hold
         operations.extend(actor, account, made.id, expires_in_s=60)
+        operations.set_price(operations.operator(actor.instance), **PRICE)
         operations.request_limit_raise(
             actor, account, limit.id, amount=Money.parse("1"), lasts_s=60
         )
@@ -94,7 +98,7 @@ def test_a_cursor_belongs_to_its_account_list_and_filters(
     assert_refused(
         other("GET", f"{NATIVE}/ledger?cursor={cursor}"), "native", 400, "VALIDATION_ERROR"
     )
-    for path in ("holds", "usage", "raises", "changes"):
+    for path in ("holds", "usage", "raises", "changes", "prices"):
         refused = call("GET", f"{NATIVE}/{path}?cursor={cursor}")
         assert_refused(refused, "native", 400, "VALIDATION_ERROR")
     held = cursor_of(call, "holds?limit=1&status=open")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing_plugin import Actor, Billing, operations
+from billing_plugin.dialects.native.limits import LIMIT
 from billing_plugin.dialects.native.raises import RAISE
 from tests.dialects.faces import NATIVE, assert_refused, data, fits
 from tests.factories import Caller, Clock, app_with
@@ -38,13 +39,15 @@ def test_an_approved_raise_lifts_the_ceiling_until_its_moment(
     assert (approved["status"], approved["limitId"]) == ("approved", limit_id)
     assert approved["untilAt"] == "2026-03-09T15:32:00.000Z"
     assert approved["decidedBy"].startswith("key_")
-    seen = data(call("GET", f"{NATIVE}/limits/{limit_id}"))
+    seen = fits(LIMIT, data(call("GET", f"{NATIVE}/limits/{limit_id}")))
     assert (seen["amount"]["amount"], seen["ceiling"]["amount"]) == ("1.00", "6.00")
+    assert seen["raiseUntil"] == approved["untilAt"]
     assert spent(call, "2") == 201
     clock.forward(hours=1)
     assert spent(call, "0.01") == 402
     seen = data(call("GET", f"{NATIVE}/limits/{limit_id}"))
     assert (seen["ceiling"]["amount"], seen["overspent"]["amount"]) == ("1.00", "1.00")
+    assert seen["raiseUntil"] is None
 
 
 def test_it_is_decided_once(call: Caller, wish: str) -> None:
