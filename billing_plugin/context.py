@@ -83,19 +83,10 @@ class Instance:
 
     def active(self) -> AbstractContextManager[Instance]:
         """Puts this instance to work in the present context, with an open connection."""
-        return nullcontext(self) if self.is_active else self._activated()
+        return nullcontext(self) if self.is_active else _Activation(self)
 
-    @contextmanager
-    def _activated(self) -> Iterator[Instance]:
-        token = _at_work.set(self)
-        try:
-            with _storage_errors("reached"), _connected(self.database):
-                self._prepare_once()
-                yield self
-        finally:
-            _at_work.reset(token)
-
-    def _prepare_once(self) -> None:
+    def prepare_once(self) -> None:
+        """Does what is to be done before its first use."""
         if self.prepare is not None:
             prepare, self.prepare = self.prepare, None
             try:
@@ -103,6 +94,39 @@ class Instance:
             except BaseException:
                 self.prepare = prepare
                 raise
+
+
+class _Activation(AbstractContextManager[Instance]):
+    """An instance at work: with a connection, opened now or at need, that is given back unless it
+    was open before. Written out, as every single call goes through it."""
+
+    __slots__ = ("instance", "token", "was_closed")
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance, self.was_closed = instance, False
+
+    def __enter__(self) -> Instance:
+        database = self.instance.database
+        self.token = _at_work.set(self.instance)
+        try:
+            self.was_closed = database.is_closed()
+            if self.was_closed and not database.autoconnect:
+                database.connect()
+            self.instance.prepare_once()
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
+        return self.instance
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        database = self.instance.database
+        try:
+            if self.was_closed and not database.is_closed():
+                database.close()
+        finally:
+            _at_work.reset(self.token)
+        if isinstance(error, STORAGE_ERRORS):
+            raise unreachable(error) from error
 
 
 class Signature(NamedTuple):
@@ -331,16 +355,3 @@ def _has_word(socket: int) -> bool:
     poll = select.poll()
     poll.register(socket, select.POLLIN)
     return bool(poll.poll(0))
-
-
-@contextmanager
-def _connected(database: peewee.Database) -> Iterator[None]:
-    """With a connection, opened now or at need, that is given back unless it was open before."""
-    was_closed = database.is_closed()
-    if was_closed and not database.autoconnect:
-        database.connect()
-    try:
-        yield
-    finally:
-        if was_closed and not database.is_closed():
-            database.close()

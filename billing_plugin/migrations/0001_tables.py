@@ -52,7 +52,7 @@ TABLES = (
         day_number INTEGER NOT NULL){clustered}""",
     """CREATE TABLE billing_ledger_entry (
         id TEXT PRIMARY KEY,
-        account_id TEXT NOT NULL REFERENCES billing_account (id),
+        account_id TEXT NOT NULL,
         counter_account TEXT NOT NULL,
         kind TEXT NOT NULL,
         amount_nanos BIGINT NOT NULL,

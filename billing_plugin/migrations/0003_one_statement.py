@@ -27,10 +27,11 @@ OPENED = """
   END IF;
   IF need > 0 AND cardinality(limits) > 0 THEN
     SELECT count(*) INTO fitting
-      FROM unnest(limits, buckets, starts, ceilings) AS c (id, bucket, start, ceiling)
+      FROM unnest(limits, buckets, starts, ceilings{needs})
+        AS c (id, bucket, start, ceiling{needs})
       JOIN billing_limit_counter k
         ON k.limit_id = c.id AND k.bucket = c.bucket AND k.window_start = c.start
-      WHERE k.spent_nanos + k.held_nanos + need <= c.ceiling;
+      WHERE k.spent_nanos + k.held_nanos + {need} <= c.ceiling;
     IF fitting < cardinality(limits) THEN RETURN NULL; END IF;
   END IF;
 """
@@ -127,6 +128,72 @@ BEGIN
   RETURN moment;
 END $$
 """
+# Charges that callers of one account make at once: all of them, or NULL. Each has an entry of its
+# own; `uses` is an array of one array for each, `needs` what they add up to under each limit.
+# use: digest, content, spend, flagged, entry id, record id, actor, key_id, request_id, metadata,
+# said, key_id, agent, provider, model, quantities, price, metadata
+SPEND_ALL = """
+CREATE FUNCTION billing_spend_all({asked}, needs bigint[], spend bigint, uses jsonb)
+RETURNS timestamptz LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_variable
+DECLARE
+  own record;
+  moment timestamptz;
+  moment_text text;
+  fitting bigint;
+  need bigint := spend;
+  balance bigint;
+  seal text;
+  seals text[];
+  balances bigint[];
+  use jsonb;
+BEGIN
+  {opened}
+  IF EXISTS (SELECT FROM jsonb_array_elements(uses) AS u JOIN billing_idempotency_key k
+      ON k.digest = decode(u->>0, 'hex')) THEN
+    RETURN NULL;
+  END IF;
+  moment_text := to_char(moment AT TIME ZONE 'UTC', {iso});
+  balance := own.posted_nanos;
+  seal := own.seal;
+  FOR use IN SELECT u FROM jsonb_array_elements(uses) AS u LOOP
+    balance := balance - (use->>2)::bigint;
+    balances := balances || balance;
+    seal := encode(sha256(convert_to(concat_ws(E'\\n', seal,
+        own.sequence + cardinality(balances), balance, moment_text, moment_text, use->>10),
+        'UTF8')), 'hex');
+    seals := seals || seal;
+  END LOOP;
+  WITH said AS MATERIALIZED (
+    SELECT u, n FROM jsonb_array_elements(uses) WITH ORDINALITY AS s (u, n)),
+  remembered AS (INSERT INTO billing_idempotency_key (digest, content, result_id, day_number)
+    SELECT decode(u->>0, 'hex'), decode(u->>1, 'hex'), u->>5,
+      floor(extract(epoch FROM moment) / 86400) FROM said WHERE u->>0 IS NOT NULL),
+  counted AS (UPDATE billing_limit_counter k SET spent_nanos = k.spent_nanos + c.need
+    FROM unnest(limits, buckets, starts, needs) AS c (id, bucket, start, need)
+    WHERE k.limit_id = c.id AND k.bucket = c.bucket AND k.window_start = c.start),
+  entered AS (INSERT INTO billing_ledger_entry (id, account_id, counter_account, kind,
+      amount_nanos, currency, balance_after_nanos, sequence, actor, key_id, request_id, metadata,
+      effective_at, recorded_at, seal)
+    SELECT u->>4, account, 'revenue', 'usage', -(u->>2)::bigint, currency_, balances[n],
+      own.sequence + n, u->>6, u->>7, u->>8, u->>9, moment, moment, seals[n] FROM said),
+  recorded AS (INSERT INTO billing_usage_record (id, account_id, entry_id, key_id, agent, provider,
+      model, quantities, price, cost_nanos, currency, flagged, metadata, effective_at, recorded_at)
+    SELECT u->>5, account, u->>4, u->>11, u->>12, u->>13, u->>14, u->>15, u->>16,
+      (u->>2)::bigint, currency_, (u->>3)::int, u->>17, moment, moment FROM said),
+  rolled AS (INSERT INTO billing_usage_rollup AS r
+      (account_id, day, provider, model, cost_nanos, records, flagged)
+    SELECT account, left(moment_text, 10), u->>13, u->>14, sum((u->>2)::bigint), count(*),
+      sum((u->>3)::int) FROM said GROUP BY u->>13, u->>14 ORDER BY u->>13, u->>14
+    ON CONFLICT (account_id, day, provider, model) DO UPDATE SET
+      cost_nanos = r.cost_nanos + excluded.cost_nanos, records = r.records + excluded.records,
+      flagged = r.flagged + excluded.flagged)
+  UPDATE billing_account a SET posted_nanos = balance, sequence = a.sequence + cardinality(seals),
+      seal = seals[cardinality(seals)]
+    WHERE a.id = account;
+  RETURN moment;
+END $$
+"""
 PARTS = {
     "asked": ASKED,
     "opened": OPENED,
@@ -140,10 +207,11 @@ def up(migrator: SchemaMigrator, db: Database) -> None:  # noqa: ARG001 (the run
     """Creates the functions where there are functions."""
     if isinstance(db, PostgresqlDatabase):
         for function in (SPEND, RESERVE):
-            db.execute_sql(_put_together(function))
+            db.execute_sql(_put_together(function, {"need": "need", "needs": ""}))
+        db.execute_sql(_put_together(SPEND_ALL, {"need": "c.needs", "needs": ", needs"}))
 
 
-def _put_together(function: str) -> str:
-    for name, part in PARTS.items():
+def _put_together(function: str, parts: dict[str, str]) -> str:
+    for name, part in (PARTS | parts).items():
         function = function.replace("{" + name + "}", part)
     return function

@@ -76,7 +76,7 @@ def dump(value: Any) -> str:
         raise InvalidRequest("The metadata is not JSON.") from error
 
 
-quoted = lru_cache(maxsize=10_000)(json.dumps)  # of names that come again and again
+quoted = json.encoder.encode_basestring_ascii  # a text as JSON
 
 
 def load(text: str) -> Any:

@@ -32,10 +32,10 @@ _CHAIN = (
     " ELSE 'its currency is not the account''s' END FROM (SELECT e.*, a.currency AS own,"
     " COALESCE(LAG(e.sequence) OVER steps, 0) AS previous,"
     " COALESCE(LAG(e.balance_after_nanos) OVER steps, 0) AS before"
-    " FROM billing_ledger_entry e JOIN billing_account a ON a.id = e.account_id"
+    " FROM billing_ledger_entry e LEFT JOIN billing_account a ON a.id = e.account_id"
     " WINDOW steps AS (PARTITION BY e.account_id ORDER BY e.sequence)) chain"
     " WHERE sequence <> previous + 1 OR balance_after_nanos <> before + amount_nanos"
-    " OR currency <> own ORDER BY account_id, sequence"
+    " OR currency <> COALESCE(own, '') ORDER BY account_id, sequence"
 )
 _BY_ENTRY = (
     "(SELECT entry_id, account_id, currency, SUM(cost_nanos) AS cost"

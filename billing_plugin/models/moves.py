@@ -11,15 +11,15 @@ also finds the words of a refusal, decides.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from billing_plugin import context
 from billing_plugin.models import holds, limits, usage
-from billing_plugin.models.base import Row, array_of, driver_errors, read_time, stored_time
+from billing_plugin.models.base import Row, array_of, driver_errors, quoted, read_time, stored_time
 from billing_plugin.models.idempotency import Intent, day_of
 from billing_plugin.models.ledger import digest_of, seal_with
 from billing_plugin.models.limits import HARD
@@ -66,6 +66,8 @@ _ENTRY = (
 _ASKED = ", ".join(["%s"] * 12)
 _SPEND_THERE = f"SELECT billing_spend({_ASKED}, %s, %s, %s, %s, %s, %s, %s)"
 _RESERVE_THERE = f"SELECT billing_reserve({_ASKED}, %s, %s, %s)"
+_SPEND_ALL_THERE = f"SELECT billing_spend_all({', '.join(['%s'] * 10)}, %s, %s, %s)"
+_NO_KEY = "null,null"
 RECORD_COLUMNS = usage.COLUMNS.removesuffix(", effective_at, recorded_at")
 _RECORD = f"INSERT INTO {usage.TABLE} ({usage.COLUMNS}) VALUES ({', '.join('?' * 17)})"
 
@@ -102,6 +104,18 @@ class Move:
     capture: str | None = None
     hold: Row | None = None  # by HOLD_COLUMNS
     lasting: timedelta = timedelta()
+    _text: str = ""
+
+    def tell(self) -> str:
+        """The charge as the function billing_spend_all reads it, made once."""
+        if not self._text:
+            entry, record = self.entry or (), self.record or ()
+            key = f'"{self.intent[0].hex()}","{self.intent[1].hex()}"' if self.intent else _NO_KEY
+            known = f'{self.spend},{record[13]},"{entry[0]}","{record[0]}"'
+            said = (*entry[8:], digest_of(entry[:-1], entry[-1]), *record[5:11], record[14])
+            cells = ["null" if cell is None else quoted(cell) for cell in said]
+            self._text = f"[{key},{known},{','.join(cells)}]"
+        return self._text
 
 
 class Scope(NamedTuple):
@@ -142,6 +156,38 @@ def carry_out(move: Move) -> datetime | None:
     if database.in_transaction():
         return None
     return _in_steps(move) if context.is_sqlite() else _in_one_statement(move)
+
+
+def carry_out_all(moves: Sequence[Move]) -> datetime | None:
+    """The moment at which charges of one account, made now, were carried out in their order; None
+    where the general path must decide. Several at once are a matter for PostgreSQL alone."""
+    if len(moves) == 1:
+        return carry_out(moves[0])
+    database = context.current().database
+    digests = [move.intent.digest for move in moves if move.intent]
+    alike = {(move.version, move.currency) for move in moves}
+    if context.is_sqlite() or database.in_transaction() or len(alike) > 1:
+        return None
+    if len(set(digests)) < len(digests):
+        return None
+    counts, needs = _added_up(moves)
+    whole = replace(
+        moves[0], counts=counts, since=max(move.since for move in moves),
+        until=min(move.until for move in moves),
+    )  # fmt: skip
+    asked = _asked(whole)[: -len(Intent._fields)]
+    spend, uses = sum(move.spend for move in moves), ",".join([move.tell() for move in moves])
+    said = (*asked, array_of(needs), spend, f"[{uses}]")
+    return read_time(database.execute_sql(_SPEND_ALL_THERE, said).fetchone()[0])
+
+
+def _added_up(moves: Iterable[Move]) -> tuple[list[Count], list[int]]:
+    """The counters that the moves change, and by how much."""
+    needs: dict[Count, int] = {}
+    for move in moves:
+        for count in move.counts:
+            needs[count] = needs.get(count, 0) + move.spend
+    return list(needs), list(needs.values())
 
 
 def _in_one_statement(move: Move) -> datetime | None:

@@ -5,7 +5,9 @@ Each function answers None where the general path must decide; nothing has happe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from billing_plugin import ids
 from billing_plugin.context import Actor
@@ -21,8 +23,15 @@ from billing_plugin.operations.wishes import Wish
 from billing_plugin.periods import BEGINNING, END
 
 
-def charge(account_id: str, wish: Wish, at: datetime) -> UsageRecord | None:
-    """Charges a rated wish that is effective now."""
+class Ready(NamedTuple):
+    """A charge made ready, and the record that it will have."""
+
+    move: Move
+    record: UsageRecord
+
+
+def prepare(account_id: str, wish: Wish, at: datetime) -> Ready | None:
+    """Makes a rated wish ready that is effective now."""
     rated = wish.rated
     if not isinstance(rated, Rated) or wish.used.effective_at is not None:
         return None
@@ -33,15 +42,17 @@ def charge(account_id: str, wish: Wish, at: datetime) -> UsageRecord | None:
     entry_id, record_id = ids.new_pair(ledger.PREFIX, usage.PREFIX)
     line = Line(wish, rated, at, dims.key, dims.agent, entry_id=entry_id)
     record = record_of(line, record_id, account_id=account_id, at="")
-    moved = moves.carry_out(
-        Move(
-            account_id, rated.currency, scope.version, rated.nanos, 0, scope.counts, scope.since,
-            scope.until, wish.intent, record_id, _entry(account_id, line), record[: usage.HEAD],
-        )
+    move = Move(
+        account_id, rated.currency, scope.version, rated.nanos, 0, scope.counts, scope.since,
+        scope.until, wish.intent, record_id, _entry(account_id, line), record[: usage.HEAD],
     )  # fmt: skip
-    if moved is None:
-        return None
-    return record.moved(stored_time(moved), stored_time(moved))
+    return Ready(move, record)
+
+
+def charge(ready: Sequence[Ready]) -> list[UsageRecord] | None:
+    """Charges all of them, in their order."""
+    moved = moves.carry_out_all([one.move for one in ready])
+    return None if moved is None else [_dated(one.record, moved) for one in ready]
 
 
 def reserve(wanted: Hold, intent: Intent | None) -> Hold | None:
@@ -88,6 +99,11 @@ def capture(actor: Actor, found: Hold, used: Usage, *, rated: Rated) -> UsageRec
         holds.CAPTURED, rated.nanos, record_id,
     )  # fmt: skip
     return record.moved(record.effective, stored_time(moved))
+
+
+def _dated(record: UsageRecord, moved: datetime) -> UsageRecord:
+    text = stored_time(moved)
+    return record.moved(text, text)
 
 
 def _entry(account_id: str, line: Line) -> Row:

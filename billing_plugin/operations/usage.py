@@ -14,9 +14,9 @@ from billing_plugin.money import Money
 from billing_plugin.operations import bulk, quick
 from billing_plugin.operations.catalogue import check_page, operation
 from billing_plugin.operations.charging import Outcome, charge_all
-from billing_plugin.operations.group import charge_in_turn
+from billing_plugin.operations.group import Caller, charge_alone, charge_in_turn
 from billing_plugin.operations.till import open_till
-from billing_plugin.operations.wishes import Submission, Wish, wishes_of
+from billing_plugin.operations.wishes import Submission, wishes_of
 from billing_plugin.periods import Period
 
 
@@ -105,21 +105,9 @@ def get_usage(actor: Actor, account_id: str, record_id: str) -> UsageRecord:
 def _charged(actor: Actor, account_id: str, used: Usage, *, key: str | None) -> Outcome:
     at = now()
     [wish] = wishes_of(actor, account_id, [Submission(used, key)], at=at)
-    if current().settings.group_commit and not current().database.in_transaction():
-        outcome = charge_in_turn(account_id, wish, lambda: _alone(actor, account_id, wish, at=at))
-    else:
-        outcome = _alone(actor, account_id, wish, at=at)
+    caller = Caller(wish, quick.prepare(account_id, wish, at))
+    alone = not current().settings.group_commit or current().database.in_transaction()
+    outcome = (charge_alone if alone else charge_in_turn)(account_id, caller)
     if outcome.error:
         raise outcome.error
     return outcome
-
-
-def _alone(actor: Actor, account_id: str, wish: Wish, *, at: datetime) -> Outcome:
-    record = quick.charge(account_id, wish, at)
-    if record is not None:
-        return Outcome(record)
-    with write_transaction():
-        till = open_till(actor, account_id)
-        known = idempotency.replays([wish.intent]) if wish.intent else {}
-        [outcome] = charge_all(till, [wish], known=known)
-        return outcome

@@ -58,7 +58,6 @@ MAY_USE: dict[str, set[str]] = {
     "cryptography": {"vault"},
     "limits": {"dialects"},
     "waitress": {"cli", "demo"},
-    "uuid6": {"ids"},
 }
 ONLY_INSIDE_FUNCTIONS = {("demo", "mcp"), ("demo", "httpx2"), ("demo", "anyio")}
 ONLY_NAMES = {("extension", "peewee"): {"Database"}}

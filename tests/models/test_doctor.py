@@ -197,3 +197,17 @@ def test_credit_beyond_an_empty_balance_is_named(billing: Billing, busy: Actor) 
     sql = "UPDATE billing_credit_grant SET remaining_nanos = 7 WHERE account_id = ?"
     run_sql(billing, sql, poor.account_id)
     assert complaints(billing) == [f"{poor.account_id}: credits of 7 but posted 0"]
+
+
+def test_what_belongs_to_no_account_is_found(billing: Billing, busy: Actor) -> None:
+    """Nothing that a charge writes asks whether its account is there: the doctor does."""
+    for table in ("ledger_entry", "usage_record", "usage_rollup"):
+        where = "WHERE account_id = ?"
+        tamper(billing, f"UPDATE billing_{table} SET account_id = 'acct_none' {where}",
+               busy.account_id)  # fmt: skip
+    said = "\n".join(complaints(billing))
+    assert "of acct_none: its currency is not the account's" in said
+    run_sql(billing, "DELETE FROM billing_ledger_entry WHERE account_id = 'acct_none'")
+    assert "of acct_none: charge and usage differ" in "\n".join(complaints(billing))
+    run_sql(billing, "DELETE FROM billing_usage_record WHERE account_id = 'acct_none'")
+    assert "acct_none: rolled up wrongly" in "\n".join(complaints(billing))

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from billing_plugin import Actor, Billing, Money, errors, operations
-from billing_plugin.context import write_transaction
+from billing_plugin.context import is_sqlite, now, write_transaction
 from billing_plugin.models import idempotency, moves
 from billing_plugin.models.moves import Move
-from billing_plugin.operations import Usage
+from billing_plugin.operations import Submission, Usage, group, quick
+from billing_plugin.operations.wishes import wishes_of
 from tests.books import complaints, everything
-from tests.factories import Clock
+from tests.factories import START, Clock
 
 TEN = Money.parse("10")
 
@@ -85,10 +86,65 @@ def test_what_is_out_of_the_ordinary_is_left_to_the_general_path(
 ) -> None:  # fmt: skip
     before = everything(billing)
     with seen(monkeypatch, change) as answers:
-        monkeypatch.setattr(operations.usage, "charge_all", nothing)
+        monkeypatch.setattr(group, "charge_all", nothing)
         with pytest.raises(NothingError):
             charge(actor, idempotency_key="k")
     assert answers == [None]
+    assert everything(billing) == before
+
+
+def together(actor: Actor, *keys: str | None, units: str = "10") -> list[Move]:
+    """Charges made ready."""
+    used = Usage("m", "p", cost=Money.parse(units))
+    account_id, at = str(actor.account_id), now()
+    wishes = wishes_of(actor, account_id, [Submission(used, key) for key in keys], at=at)
+    ready = [quick.prepare(account_id, wish, at) for wish in wishes]
+    return [one.move for one in ready if one]
+
+
+def test_several_are_carried_out_together_where_the_database_can(
+    billing: Billing, actor: Actor, account_id: str, clock: Clock
+) -> None:
+    with billing.instance.active():
+        moved = moves.carry_out_all(together(actor, "a", "b", None, None))
+        if is_sqlite():
+            assert moved is None
+            return
+        assert moved == clock.at
+    assert operations.get_account(actor, account_id).available.text == "59.00"
+    assert complaints(billing) == []
+    assert operations.verify_ledger(billing.operator()).broken == []
+
+
+ODD: dict[str, Callable[[Actor], list[Move]]] = {
+    "one of them is out of the ordinary": lambda actor: [
+        *together(actor, "a"), replace(together(actor, "b")[0], currency="EUR")
+    ],
+    "limits of two versions": lambda actor: [
+        *together(actor, "a"), replace(together(actor, "b")[0], version=7)
+    ],
+    "no room for all under the limit": lambda actor: together(actor, *"abcde"),
+    "no balance for all": lambda actor: [
+        replace(one, counts=[]) for one in together(actor, *"ab", units="60")
+    ],
+    "a key twice": lambda actor: together(actor, "a", "a"),
+    "a known key": lambda actor: together(actor, "a", "known"),
+    "a window that is over for one": lambda actor: [
+        *together(actor, "a"), replace(together(actor, "b")[0], until=START - timedelta(days=9))
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_all_or_none_of_several_are_carried_out(
+    billing: Billing, actor: Actor, account_id: str, odd: Callable[[Actor], list[Move]]
+) -> None:
+    charge(actor, "1", idempotency_key="known")
+    before = everything(billing)
+    with billing.instance.active():
+        assert moves.carry_out_all(odd(actor)) is None
+        with write_transaction():
+            assert moves.carry_out_all(together(actor, "y", "z")) is None
     assert everything(billing) == before
 
 

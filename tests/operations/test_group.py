@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,9 @@ import pytest
 from billing_plugin import Actor, Billing, Money, errors, operations
 from billing_plugin.context import write_transaction
 from billing_plugin.errors import BillingError, IdempotencyConflict, InternalError
-from billing_plugin.operations import group
-from tests.books import complaints, counts
-from tests.factories import account_with, billing_on
+from billing_plugin.operations import group, quick
+from tests.books import complaints, counts, everything
+from tests.factories import Clock, account_with, billing_on
 
 ONE = Money.parse("1")
 
@@ -70,9 +71,10 @@ def test_all_are_written_in_one_transaction_with_an_entry_each(
     billing: Billing, actor: Actor, crowd: Crowd
 ) -> None:
     answers = crowd.run([charging(actor, idempotency_key=f"k{n}") for n in range(8)])
-    assert crowd.sizes == [0, 8]
+    assert crowd.sizes[:2] == [0, 8]
     records = [answer.record for answer in answers]
     assert len({record.id for record in records}) == len({r.entry_id for r in records}) == 8
+    assert operations.verify_ledger(billing.operator()).broken == []
     assert counts(billing)["usage_record"] == 8
     assert complaints(billing) == []
     for record in records:
@@ -135,7 +137,7 @@ def test_a_write_that_fails_is_told_to_everybody_and_writes_nothing(
     def full(*_: Any, **__: Any) -> None:
         raise errors.StorageUnavailable("The database cannot be written now.")
 
-    monkeypatch.setattr(group, "charge_all", full)
+    monkeypatch.setattr(group, "_charged", full)
     answers = crowd.run([charging(actor)] * 8)
     assert [type(answer) for answer in answers] == [errors.StorageUnavailable] * 8
     assert "usage_record" not in counts(billing)
@@ -149,9 +151,10 @@ def test_a_writer_that_is_interrupted_leaves_nobody_waiting(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(group, "charge_all", interrupted)
+    monkeypatch.setattr(group, "_charged", interrupted)
     answers = crowd.run([charging(actor)] * 8)
-    assert {type(answer) for answer in answers} == {InternalError}
+    kinds = [type(answer) for answer in answers]
+    assert sorted(kinds, key=str) == [KeyboardInterrupt, *[InternalError] * 7]
     assert "usage_record" not in counts(billing)
     monkeypatch.undo()
     assert charging(actor)().record is not None
@@ -165,6 +168,69 @@ def test_who_comes_during_a_write_is_written_next(
     assert sum(crowd.sizes) == 12
     assert all(answer.record for answer in answers)
     assert complaints(billing) == []
+
+
+def test_the_quick_way_writes_what_the_general_one_does(
+    billing: Billing, actor: Actor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = 'a "quoted" \\ word, {NULL}'
+    account_id = str(actor.account_id)
+    operations.set_limit(actor, account_id, ONE, partitions=["model"])
+    robot = actor._replace(key_id="key_1", agent=odd, request_id="req_1")
+    calls = [charging(robot, metadata={"n": odd, "half": 0.5}, provider=odd, amount=Money(n))
+             for n in range(1, 9)]  # fmt: skip
+    calls[0]()  # the counter is in place
+    written = []
+    for quickly in (True, False):
+        if not quickly:
+            monkeypatch.setattr(quick, "charge", lambda _: None)
+        before = everything(billing)
+        Crowd(monkeypatch, 8).run(calls)
+        written.append(
+            {table: sorted(map(shape, rows[len(before[table]) :])) for table, rows in
+             everything(billing).items() if table in ("ledger_entry", "usage_record")}
+        )  # fmt: skip
+    assert len(written[0]["usage_record"]) == 8
+    assert written[0] == written[1]
+    assert complaints(billing) == []
+    assert operations.verify_ledger(billing.operator()).broken == []
+
+
+def shape(row: Any) -> str:
+    """What two rows of the same charge have in common."""
+    return repr([cell for cell in row if not re.match(r"(led|use)_|[0-9a-f]{64}$", str(cell))][:9])
+
+
+def test_a_writer_goes_on_for_who_comes_meanwhile_but_not_for_ever(
+    billing: Billing, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, first, came = group.Queue(), group.Caller(wish()), []
+    queue.join(first)
+
+    def charged(_: str, callers: Any) -> list[group.Outcome]:
+        came.append(group.Caller(wish()))
+        queue.join(came[-1])
+        return [group.Outcome()] * len(callers)
+
+    monkeypatch.setattr(group, "_charged", charged)
+    with billing.instance.active():
+        group._lead(queue, str(actor.account_id), first)
+    assert [one.answer is not None for one in came] == [*[True] * (group.ROUNDS - 1), False]
+    assert queue.waiting == [came[-1]]
+
+
+@pytest.mark.parametrize("turn", [True, False])
+def test_who_is_not_woken_looks_for_itself(
+    billing: Billing, monkeypatch: pytest.MonkeyPatch, turn: bool
+) -> None:
+    """A caller that was interrupted wakes nobody."""
+    monkeypatch.setattr(group, "PATIENCE_S", 0.01)
+    queue, waiting, after = (group.Queue(), *(group.Caller(wish()) for _ in range(2)))
+    waiting.is_next, waiting.then = turn, after
+    waiting.answer = None if turn else group.Outcome()
+    with billing.instance.active():
+        group._wait(queue, waiting)
+    assert after.bell.acquire(blocking=False)
 
 
 def wish() -> Any:
@@ -188,7 +254,7 @@ def test_who_is_interrupted_while_waiting_passes_the_turn_on(is_its_turn: bool) 
 
 def test_an_interrupt_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     class Bell:
-        def acquire(self) -> None:
+        def acquire(self, timeout: float) -> None:
             raise KeyboardInterrupt
 
     queue, caller = group.Queue(), group.Caller(wish())
@@ -215,7 +281,7 @@ def test_one_caller_alone_is_written_alone(actor: Actor, monkeypatch: pytest.Mon
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(group, "_write", never)
+    monkeypatch.setattr(group, "_generally", never)
     assert charging(actor)().record is not None
 
 
