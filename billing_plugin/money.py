@@ -26,6 +26,7 @@ EXPONENTS = {
 }
 _SEEN: set[str] = set()  # currencies that have been checked
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_BEYOND = "The amount is beyond 64 bits."
 _NANO = Decimal("1E-9")
 _PLAIN = re.compile(r"[+-]?[0-9]{1,100}(\.[0-9]{1,100})?")
 
@@ -44,7 +45,7 @@ class Money:
         if type(self.nanos) is not int:
             raise InvalidRequest("Money is made of whole nanos, never of floats or booleans.")
         if abs(self.nanos) > MAX_NANOS:
-            raise InvalidRequest("The amount is beyond 64 bits.", code="amount_out_of_range")
+            raise InvalidRequest(_BEYOND, code="amount_out_of_range")
         if self.currency not in _SEEN:
             _SEEN.add(check_currency(self.currency))
 
@@ -138,6 +139,74 @@ class Money:
             raise InvalidRequest(
                 f"{self.currency} and {other.currency} never add.", code="currency_mismatch"
             )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Exact:
+    """An exact amount in one currency, to 18 decimals: a line of a vendor's bill, or a sum of them.
+
+    Bills have lines far below a nano (11 decimals in real ones), and a total is rounded once, not
+    line by line. `nanos` is the amount rounded down, `attos` (0 to 10**9 - 1, 10**-18 of a unit)
+    what is left; each can be added up by itself in a database's 64-bit integers, see `of_sums`.
+    Which currency it is stands beside it. Raises InvalidRequest beyond 64 bits of nanos.
+    """
+
+    nanos: int
+    attos: int = 0
+
+    def __post_init__(self) -> None:
+        if type(self.nanos) is not int or type(self.attos) is not int:
+            raise InvalidRequest("An amount is made of whole numbers, never of floats.")
+        if not 0 <= self.attos < NANOS_PER_UNIT:
+            raise InvalidRequest("The attos of an amount are 0 to 999999999.")
+        if abs(self.nanos) > MAX_NANOS:
+            raise InvalidRequest(_BEYOND, code="amount_out_of_range")
+
+    @classmethod
+    def of_sums(cls, nanos: int, attos: int) -> Exact:
+        """From sums of both parts, where the attos may have grown beyond a nano."""
+        carry, attos = divmod(attos, NANOS_PER_UNIT)
+        return cls(nanos + carry, attos)
+
+    @classmethod
+    def from_cents(cls, cents: int, currency: str) -> Exact:
+        """From whole minor units of the currency."""
+        return cls(Money.from_cents(cents, currency).nanos)
+
+    @classmethod
+    def from_decimal(cls, amount: Decimal) -> Exact:
+        """From exact units. Raises InvalidRequest where there are more than 18 decimals."""
+        if not isinstance(amount, Decimal) or not amount.is_finite() or amount.adjusted() > 12:
+            raise InvalidRequest("The amount is out of range.", code="amount_out_of_range")
+        attos = amount.scaleb(18, context=_EXACT)
+        if attos != attos.to_integral_value():
+            raise InvalidRequest("An amount has at most 18 decimals.")
+        return cls(*divmod(int(attos), NANOS_PER_UNIT))
+
+    @property
+    def amount(self) -> Decimal:
+        """The exact decimal in units."""
+        return Decimal(self.nanos * NANOS_PER_UNIT + self.attos).scaleb(-18, context=_EXACT)
+
+    def text(self, currency: str) -> str:
+        """The shortest exact decimal, at least the currency's own decimals: "42.50"."""
+        exponent = EXPONENTS.get(currency, DEFAULT_EXPONENT)
+        whole, fraction = divmod(abs(self.nanos * NANOS_PER_UNIT + self.attos), 10**18)
+        digits = f"{fraction:018d}".rstrip("0").ljust(exponent, "0")
+        sign = "-" if self.nanos < 0 else ""
+        return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
+
+    def cents(self, currency: str) -> int:
+        """Whole minor units of the currency, rounded half-even: the rule for amounts."""
+        unit = nanos_per_cent(currency) * NANOS_PER_UNIT
+        whole, rest = divmod(self.nanos * NANOS_PER_UNIT + self.attos, unit)
+        return whole + (2 * rest > unit or (2 * rest == unit and whole % 2 == 1))
+
+    def __add__(self, other: Exact) -> Exact:
+        return Exact.of_sums(self.nanos + other.nanos, self.attos + other.attos)
+
+    def __sub__(self, other: Exact) -> Exact:
+        return Exact.of_sums(self.nanos - other.nanos, self.attos - other.attos)
 
 
 def check_currency(currency: str) -> str:

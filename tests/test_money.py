@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError
 from decimal import ROUND_DOWN, Decimal, getcontext, localcontext
 from fractions import Fraction
 from typing import Any
@@ -17,9 +16,9 @@ from billing_plugin.money import (
     EXPONENTS,
     MAX_NANOS,
     NANOS_PER_UNIT,
+    Exact,
     Money,
     check_currency,
-    counted,
     exact_decimals,
     nanos_per_cent,
     split_cents,
@@ -240,19 +239,64 @@ def test_words() -> None:
     assert Money.zero("JPY") == Money(0, "JPY")
 
 
-@given(NANOS, CURRENCIES)
-def test_counted_money_is_money(nanos: int, currency: str) -> None:
-    money = counted(nanos, currency)
-    assert money == Money(nanos, currency)
-    assert hash(money) == hash(Money(nanos, currency))
-    with pytest.raises(FrozenInstanceError):
-        money.nanos = 1  # type: ignore[misc]
+ATTOS = st.integers(-(10**30), 10**30)
 
 
-def test_counted_money_ends_at_64_bits() -> None:
-    for nanos in (MAX_NANOS + 1, -MAX_NANOS - 1):
-        with pytest.raises(InvalidRequest):
-            counted(nanos, "USD")
+def exact(attos: int) -> Exact:
+    """So many attos."""
+    return Exact(*divmod(attos, NANOS_PER_UNIT)) if abs(attos) < 10**27 else Exact(0)
+
+
+@given(ATTOS, CURRENCIES)
+def test_an_exact_amount_is_read_and_written_whole(attos: int, currency: str) -> None:
+    amount = exact(attos)
+    with localcontext(prec=60):
+        said = Decimal(amount.text(currency))
+        assert said == amount.amount
+        assert said.scaleb(18) == amount.nanos * NANOS_PER_UNIT + amount.attos
+    assert Exact.from_decimal(said) == amount
+
+
+@given(ATTOS, CURRENCIES)
+def test_exact_cents_are_half_even(attos: int, currency: str) -> None:
+    amount = exact(attos)
+    unit = nanos_per_cent(currency) * NANOS_PER_UNIT
+    whole = amount.nanos * NANOS_PER_UNIT + amount.attos
+    assert amount.cents(currency) == half_even(Fraction(whole, unit))
+
+
+@given(st.lists(ATTOS.filter(lambda attos: abs(attos) < 10**24), max_size=30))
+def test_exact_sums_may_be_taken_part_by_part(parts: list[int]) -> None:
+    amounts = [exact(part) for part in parts]
+    total = Exact.of_sums(sum(one.nanos for one in amounts), sum(one.attos for one in amounts))
+    assert total == sum(amounts, Exact(0)) == exact(sum(parts))
+    assert Exact(0) - total == exact(-sum(parts))
+    assert sorted(amounts) == [exact(part) for part in sorted(parts)]
+
+
+WRONG: dict[str, Any] = {
+    "a float": lambda: Exact(1.0),  # type: ignore[arg-type]
+    "a boolean": lambda: Exact(True),
+    "attos below nothing": lambda: Exact(0, -1),
+    "attos of a nano": lambda: Exact(0, NANOS_PER_UNIT),
+    "nanos beyond 64 bits": lambda: Exact(MAX_NANOS + 1),
+    "a nineteenth decimal": lambda: Exact.from_decimal(Decimal("1E-19")),
+    "no number": lambda: Exact.from_decimal(Decimal("NaN")),
+    "too much": lambda: Exact.from_decimal(Decimal("1E+13")),
+    "no decimal": lambda: Exact.from_decimal(0.5),  # type: ignore[arg-type]
+    "a sum beyond 64 bits": lambda: Exact.of_sums(MAX_NANOS, NANOS_PER_UNIT),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_what_is_no_exact_amount_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        wrong()
+
+
+def test_cents_make_an_exact_amount() -> None:
+    assert Exact.from_cents(1050, "USD") == Exact.from_decimal(Decimal("10.5"))
+    assert Exact.from_cents(-5, "JPY").text("JPY") == "-5"
 
 
 WEIGHTS = st.lists(st.integers(0, 10**18), min_size=1, max_size=12)
