@@ -22,7 +22,7 @@ from billing_plugin.models import holds, limits, usage
 from billing_plugin.models.base import Row, array_of, driver_errors, quoted, read_time, stored_time
 from billing_plugin.models.idempotency import Intent, day_of
 from billing_plugin.models.ledger import digest_of, seal_with
-from billing_plugin.models.limits import HARD
+from billing_plugin.models.limits import HARD, Rule
 from billing_plugin.models.usage import Dims
 from billing_plugin.periods import BEGINNING, END
 
@@ -68,6 +68,7 @@ _SPEND_THERE = f"SELECT billing_spend({_ASKED}, %s, %s, %s, %s, %s, %s, %s)"
 _RESERVE_THERE = f"SELECT billing_reserve({_ASKED}, %s, %s, %s)"
 _SPEND_ALL_THERE = f"SELECT billing_spend_all({', '.join(['%s'] * 10)}, %s, %s, %s)"
 _NO_KEY = "null,null"
+_KEPT, _KEPT_ACCOUNTS = "scopes", 1_000
 RECORD_COLUMNS = usage.COLUMNS.removesuffix(", effective_at, recorded_at")
 _RECORD = f"INSERT INTO {usage.TABLE} ({usage.COLUMNS}) VALUES ({', '.join('?' * 17)})"
 
@@ -132,6 +133,19 @@ def scope_of(account_id: str, dims: Dims, at: datetime) -> Scope | None:
     """The scope of a use by the limits that this process saw last; None where a soft, shadow or
     sliding limit is about it, which the general path looks after."""
     version, rules = limits.known_rules(account_id)
+    kept: dict[str, tuple[list[Rule], Scope]] = context.current().kept.setdefault(_KEPT, {})
+    known = kept.get(account_id)
+    if known and known[0] is rules and known[1].since <= at < known[1].until:
+        return known[1]
+    scope = _scope(version, rules, dims, at=at)
+    if scope and not any(rule.filters or rule.partitions for rule in rules):
+        if len(kept) >= _KEPT_ACCOUNTS:
+            kept.clear()
+        kept[account_id] = (rules, scope)  # whoever uses whatever
+    return scope
+
+
+def _scope(version: int, rules: list[Rule], dims: Dims, *, at: datetime) -> Scope | None:
     since, until, counts = BEGINNING, END, []
     for rule in rules:
         bucket = rule.bucket(dims)

@@ -64,9 +64,11 @@ ROLL_UP = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Usage:
     """What was used: tokens of a model, or an exact cost that the caller states.
+
+    Once made it is not changed (to be frozen would cost as much as to be rated).
 
     `input_tokens` and `output_tokens` are totals: they include those read from or written to a
     cache, spent on reasoning, or of another modality, which are named besides. `effective_at` is

@@ -16,7 +16,7 @@ from billing_plugin.operations.catalogue import check_page, operation
 from billing_plugin.operations.charging import Outcome, charge_all
 from billing_plugin.operations.group import Caller, charge_alone, charge_in_turn
 from billing_plugin.operations.till import open_till
-from billing_plugin.operations.wishes import Submission, wishes_of
+from billing_plugin.operations.wishes import Submission, wish_of, wishes_of
 from billing_plugin.periods import Period
 
 
@@ -104,7 +104,7 @@ def get_usage(actor: Actor, account_id: str, record_id: str) -> UsageRecord:
 
 def _charged(actor: Actor, account_id: str, used: Usage, *, key: str | None) -> Outcome:
     at = now()
-    [wish] = wishes_of(actor, account_id, [Submission(used, key)], at=at)
+    wish = wish_of(actor, account_id, Submission(used, key), at=at)
     caller = Caller(wish, quick.prepare(account_id, wish, at))
     alone = not current().settings.group_commit or current().database.in_transaction()
     outcome = (charge_alone if alone else charge_in_turn)(account_id, caller)

@@ -19,7 +19,7 @@ from billing_plugin.periods import aware
 CLOCK_SKEW = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Submission:
     """One use to be charged, with the caller's idempotency key for it."""
 
@@ -66,19 +66,20 @@ def wishes_of(
     actor: Actor, account_id: str, submissions: Sequence[Submission], *, at: datetime
 ) -> list[Wish]:
     """The wishes behind submissions, rated; what is wrong with one stands in its rating."""
-    signature = actor.signature
-    wishes = []
-    for submission in submissions:
-        used = submission.usage
-        wish = Wish(used, signature, actor.agent)
-        try:
-            wish.counts = check_usage(used, at)
-            wish.intent = submission.intent(account_id, wish.counts)
-            wish.rated = rate(used, used.effective_at or at, account_id)
-        except BillingError as error:
-            wish.rated = error
-        wishes.append(wish)
-    return wishes
+    return [wish_of(actor, account_id, submission, at=at) for submission in submissions]
+
+
+def wish_of(actor: Actor, account_id: str, submission: Submission, *, at: datetime) -> Wish:
+    """The wish behind one submission."""
+    used = submission.usage
+    wish = Wish(used, actor.signature, actor.agent)
+    try:
+        wish.counts = check_usage(used, at)
+        wish.intent = submission.intent(account_id, wish.counts)
+        wish.rated = rate(used, used.effective_at or at, account_id)
+    except BillingError as error:
+        wish.rated = error
+    return wish
 
 
 def check_usage(used: Usage, at: datetime) -> str:
