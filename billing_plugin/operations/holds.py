@@ -71,11 +71,12 @@ def hold(
     lasting = _lasting(expires_in_s)
     used = _expected(expected, provider, model, metadata=metadata or {})
     at = now()
-    check_usage(used, at)
+    counts = check_usage(used, at)
     rated = rate(used, at, account_id)
     dims = Dims(actor.key_id, actor.agent, rated.provider, rated.model, used.metadata)
     wanted = holds.new(account_id, rated.cost, dims, by=actor.signature, span=(at, at + lasting))
-    said = Once("hold", idempotency_key, f"{used.content}\n{expires_in_s}")
+    content = f"{used.content_with(counts)}\n{expires_in_s}" if idempotency_key else ""
+    said = Once("hold", idempotency_key, content)
     made = quick.reserve(wanted, intent_of(account_id, said))
     if made is not None:
         holds.keep(made)
@@ -111,13 +112,14 @@ def capture(
         raise InvalidRequest(f"policy is one of {', '.join(POLICIES)}.")
     known = holds.recall(account_id, hold_id)
     used = _used(known, taken)
-    check_usage(used, now())
+    counts = check_usage(used, now())
     rated = rate(used, known.created_at, account_id)
-    said = Once("capture", idempotency_key, [hold_id, used.content, policy])
+    wish = Wish(used, actor.signature, rated=rated, counts=counts)
     # The quick way cannot take its hold back where the key turns out to be known.
-    taken_now = quick.capture(actor, known, used, rated=rated) if idempotency_key is None else None
+    taken_now = quick.capture(known, wish, rated) if idempotency_key is None else None
     if taken_now is not None:
         return Captured(known, taken_now)
+    said = Once("capture", idempotency_key, [hold_id, used.content_with(counts), policy])
     with write_transaction():
         till = open_till(actor, account_id)
         found = holds.get(account_id, hold_id)
@@ -127,7 +129,7 @@ def capture(
         def take() -> str:
             if not was_open:
                 return _captured_before(found, rated.cost)
-            return _take(actor, till, found, used=used, rated=rated, policy=policy).id
+            return _take(till, found, wish, rated=rated, policy=policy).id
 
         record_id, replayed = once(account_id, said, take, at=till.book.at)
         return Captured(
@@ -223,9 +225,7 @@ def _reserve(till: Till, wanted: Hold) -> str:
     return wanted.id
 
 
-def _take(
-    actor: Actor, till: Till, found: Hold, *, used: Usage, rated: Rated, policy: str
-) -> UsageRecord:
+def _take(till: Till, found: Hold, wish: Wish, *, rated: Rated, policy: str) -> UsageRecord:
     book, nanos = till.book, rated.nanos
     is_open = found.status == OPEN and not found.is_over(book.at)
     beyond = nanos > (found.amount_nanos if is_open else 0)
@@ -235,7 +235,7 @@ def _take(
         till.free(found)
         holds.resolve(found, EXPIRED, book.at)  # for now, so that nobody frees it again
     dims = found.dims._replace(
-        provider=rated.provider, model=rated.model, metadata=used.metadata
+        provider=rated.provider, model=rated.model, metadata=wish.used.metadata
     )  # fmt: skip
     if policy != OVERDRAFT and (beyond or dims != found.dims):
         _refuse(till, dims, nanos, at=found.created_at)
@@ -243,7 +243,6 @@ def _take(
     book.hold(nanos)  # until its entry is written
     if policy == OVERDRAFT:
         book.overdraw()
-    wish = Wish(used, actor.signature, counts=used.counts_text)
     charge = Charge(till)
     charge.add(Line(wish, rated, found.created_at, dims.key, dims.agent, found.id))
     [record] = charge.write()

@@ -10,13 +10,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from billing_plugin import ids
-from billing_plugin.context import Actor
 from billing_plugin.models import holds, ledger, moves, usage
 from billing_plugin.models.base import Row, stored_time
 from billing_plugin.models.holds import Hold
 from billing_plugin.models.idempotency import Intent
 from billing_plugin.models.moves import Move
-from billing_plugin.models.usage import Usage, UsageRecord
+from billing_plugin.models.usage import UsageRecord
 from billing_plugin.operations.charging import Line, entry_facts, record_of
 from billing_plugin.operations.prices import Rated
 from billing_plugin.operations.wishes import Wish
@@ -74,15 +73,14 @@ def reserve(wanted: Hold, intent: Intent | None) -> Hold | None:
     return wanted
 
 
-def capture(actor: Actor, found: Hold, used: Usage, *, rated: Rated) -> UsageRecord | None:
+def capture(found: Hold, wish: Wish, rated: Rated) -> UsageRecord | None:
     """Captures no more than an open hold, of just what it was made for."""
     dims = found.dims
     scope = moves.scope_of(found.account_id, dims, found.created_at)
-    told = (rated.provider, rated.model, used.metadata)
+    told = (rated.provider, rated.model, wish.used.metadata)
     if scope is None or told != dims[2:] or found.status != holds.OPEN:
         return None
     entry_id, record_id = ids.new_pair(ledger.PREFIX, usage.PREFIX)
-    wish = Wish(used, actor.signature, counts=used.counts_text)
     line = Line(wish, rated, found.created_at, dims.key, dims.agent, found.id, entry_id)
     record = record_of(line, record_id, account_id=found.account_id, at="")
     moved = moves.carry_out(
