@@ -144,11 +144,10 @@ class CostItem(NamedTuple):
     def says(self, other: CostItem) -> bool:
         """Whether both say the same, whenever it was said."""
         mine, theirs = self[FIXED:-1], other[FIXED:-1]
-        if mine == theirs:
-            return True
-        return (
-            self._replace(dated=self.date)[FIXED:-1] == other._replace(dated=other.date)[FIXED:-1]
-        )
+        return mine == theirs or self._said() == other._said()
+
+    def _said(self) -> Row:
+        return self._replace(dated=self.date)[FIXED:-1]
 
 
 def tags_in(text: str) -> list[str]:

@@ -96,10 +96,10 @@ class _Shelf:
 def _read(number: int, draft: ItemDraft) -> dict[str, Any]:
     try:
         columns = columns_of(said_in(draft))
-        if not ("provider" in columns and "provider_ref" in columns):
-            raise InvalidRequest("It needs a provider and a provider_ref.")
     except InvalidRequest as error:
         raise _at(number, error) from error
+    if not ("provider" in columns and "provider_ref" in columns):
+        raise _at(number, InvalidRequest("It needs a provider and a provider_ref."))
     return columns
 
 
