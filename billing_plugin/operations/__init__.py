@@ -3,7 +3,15 @@
 from billing_plugin.models.usage import Usage
 from billing_plugin.operations.accounts import create_account, get_account, list_accounts
 from billing_plugin.operations.audit import list_changes
-from billing_plugin.operations.breakdowns import break_down, summarize, trend
+from billing_plugin.operations.breakdowns import (
+    Breakdown,
+    Share,
+    Summary,
+    Trend,
+    break_down,
+    summarize,
+    trend,
+)
 from billing_plugin.operations.catalogue import CATALOGUE, Policy, account_scopes
 from billing_plugin.operations.categories import (
     create_category,
@@ -85,6 +93,7 @@ from billing_plugin.operations.wishes import Submission
 
 __all__ = [
     "CATALOGUE",
+    "Breakdown",
     "ImportSummary",
     "ItemDraft",
     "ItemFilter",
@@ -93,9 +102,12 @@ __all__ = [
     "Preview",
     "PriceChange",
     "Rated",
+    "Share",
     "SpendFilter",
     "StoredItems",
     "Submission",
+    "Summary",
+    "Trend",
     "Usage",
     "account_scopes",
     "adjust",
