@@ -16,7 +16,7 @@ from billing_plugin.models.items import MANUAL, CostItem
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.drafts import ItemDraft, columns_of, known, revised, said_in
 from billing_plugin.operations.item_filters import ItemFilter, wanted
-from billing_plugin.operations.once import Once, once_without_lock
+from billing_plugin.operations.once import Once, done_before, once_without_lock
 
 MAX_PAGE = 1_000
 EVERYTHING = ItemFilter()
@@ -52,9 +52,11 @@ def create_item(
         ref = (draft.provider or "", draft.provider_ref) if draft.provider_ref else None
         old = items.find(account_id, ref, lock=True) if ref else None
         base = old or blank(account_id, account.currency, source=MANUAL, at=at)
-        item_id, replayed = once_without_lock(said, base.id, at=at, account_id=account_id)
+        # whoever holds the reference sees its key; a new id tells by itself whose it is
+        made = done_before(account_id, said) if old else None
+        found, replayed = (made, True) if made else _claimed(said, base, at=at)
         if replayed:
-            return ItemStored(items.get(account_id, item_id), created=False, replayed=True)
+            return ItemStored(items.get(account_id, found), created=False, replayed=True)
         return ItemStored(_write(actor, old, _settled(base, columns, at=at)), created=old is None)
 
 
@@ -148,6 +150,10 @@ def with_category(account_id: str, columns: Mapping[str, Any]) -> dict[str, Any]
     if named is None:
         return dict(columns)
     return {**columns, "category_id": categories.get(account_id, named).id}
+
+
+def _claimed(said: Once, base: CostItem, *, at: datetime) -> tuple[str, bool]:
+    return once_without_lock(said, base.id, at=at, account_id=base.account_id)
 
 
 def _settled(base: CostItem, columns: Mapping[str, Any], *, at: datetime) -> CostItem:
