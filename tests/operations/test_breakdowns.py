@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from billing_plugin import Actor, Billing, Money, operations
+from billing_plugin import Actor, Billing, operations
 from billing_plugin.money import Exact
 from billing_plugin.operations import Breakdown, ItemDraft, SpendFilter
 from billing_plugin.operations.breakdowns import apportioned, week_of

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing_plugin import Actor, Billing, operations
+from billing_plugin import Billing, operations
 from billing_plugin.errors import Conflict, InvalidRequest
 from billing_plugin.models import rollups
 from billing_plugin.money import Exact

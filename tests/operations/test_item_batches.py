@@ -75,9 +75,7 @@ def test_one_reference_of_two_providers_is_two(actor: Actor) -> None:
         {"currency": "x"}, {"category": "none"},
     ],
 )  # fmt: skip
-def test_one_bad_draft_stores_nothing(
-    billing: Billing, actor: Actor, said: dict[str, Any]
-) -> None:
+def test_one_bad_draft_stores_nothing(billing: Billing, actor: Actor, said: dict[str, Any]) -> None:
     before = counts(billing)
     refusal = refused(store, actor, draft(1), draft(2, **said))
     assert refusal.status == 404 or list(refusal.extra["fields"]) == ["1"]

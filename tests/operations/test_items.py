@@ -148,7 +148,7 @@ def test_a_deleted_item_counts_nowhere(billing: Billing, actor: Actor) -> None:
         ({"tags": "x"}, "invalid_request"),
         ({"tags": ["\ud800"]}, "invalid_request"),
         ({"currency": "usd"}, "invalid_request"),
-        ({"date": datetime(2026, 1, 1)}, "naive_time"),  # noqa: DTZ001
+        ({"date": datetime(2026, 1, 1)}, "naive_time"),
         ({"date": datetime(9999, 1, 1, tzinfo=UTC)}, "time_out_of_range"),
         ({"recurring": True, "period": "hourly"}, "invalid_request"),
         ({"period": "daily"}, "invalid_request"),
