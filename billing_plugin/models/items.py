@@ -6,6 +6,7 @@ whatever changes many (a batch, a recount, the tree of categories) has them alon
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -152,7 +153,7 @@ class CostItem(NamedTuple):
 
 def tags_in(text: str) -> list[str]:
     """The tags behind their stored text."""
-    found: list[str] = [] if text == "[]" else load(text)
+    found: list[str] = [] if text == "[]" else json.loads(text)
     return found
 
 

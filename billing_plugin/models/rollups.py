@@ -16,7 +16,14 @@ import peewee
 
 from billing_plugin.context import is_sqlite
 from billing_plugin.errors import InvalidRequest
-from billing_plugin.models.base import Row, execute, execute_many, fetch_all, fetch_one
+from billing_plugin.models.base import (
+    Row,
+    array_of,
+    execute,
+    execute_many,
+    fetch_all,
+    fetch_one,
+)
 from billing_plugin.models.items import CostItem
 from billing_plugin.money import MAX_NANOS
 
@@ -128,8 +135,12 @@ def _add(account_id: str, cells: Mapping[Cell, list[int]]) -> None:
         for cell, change in cells.items():
             if (cell.tag is not None) == rollup.of_tags:
                 _count(sums, _key(cell, rollup), change)
-        rows = [(account_id, *key, *_fitting(sums[key])) for key in sorted(sums)]
-        execute_many(_upsert(rollup), rows)
+        rows = [(*key, *_fitting(sums[key])) for key in sorted(sums)]
+        if is_sqlite():
+            execute_many(_upsert(rollup), ((account_id, *row) for row in rows))
+        elif rows:  # one value for each column: to say a thousand rows costs more than to add them
+            columns = [array_of(column) for column in zip(*rows, strict=True)]
+            execute(_upsert_all(rollup), (account_id, *columns))
 
 
 def _key(cell: Cell, rollup: Rollup) -> Row:
@@ -160,9 +171,19 @@ def _insertion(number: int) -> str:
 
 @lru_cache
 def _upsert(rollup: Rollup) -> str:
-    places = ", ".join("?" * (4 + len(rollup.key.split(","))))
+    return _adding(rollup, f"VALUES ({', '.join('?' * (4 + len(rollup.key.split(','))))})")
+
+
+@lru_cache
+def _upsert_all(rollup: Rollup) -> str:
+    kinds = ["int" if name == "recurring" else "text" for name in rollup.key.split(", ")]
+    arrays = ", ".join(f"CAST(? AS {kind}[])" for kind in (*kinds, *["bigint"] * 3))
+    return _adding(rollup, f"SELECT ?, * FROM unnest({arrays}) AS cells")
+
+
+def _adding(rollup: Rollup, rows: str) -> str:
     return (
-        f"INSERT INTO {rollup.table} AS r (account_id, {rollup.key}, {SUMS}) VALUES ({places})"
+        f"INSERT INTO {rollup.table} AS r (account_id, {rollup.key}, {SUMS}) {rows}"
         f" ON CONFLICT (account_id, {rollup.key}) DO UPDATE SET nanos = r.nanos + excluded.nanos,"
         " attos = r.attos + excluded.attos, items = r.items + excluded.items"
     )
