@@ -222,8 +222,11 @@ def write_transaction() -> Iterator[None]:
     """
     database = current().database
     atomic = database.atomic("IMMEDIATE") if is_sqlite() else database.atomic()
-    with _storage_errors("written"), atomic:
-        yield
+    try:
+        with atomic:
+            yield
+    except STORAGE_ERRORS as error:
+        raise unreachable(error, "written") from error
 
 
 def snapshot() -> AbstractContextManager[Any]:
@@ -333,20 +336,8 @@ def _forget_after_fork(instance: Instance) -> None:
         os.register_at_fork(after_in_child=forget)
 
 
-@contextmanager
-def _storage_errors(done: str) -> Iterator[None]:
-    try:
-        yield
-    except STORAGE_ERRORS as error:
-        raise _unavailable(done, error) from error
-
-
-def unreachable(error: BaseException) -> StorageUnavailable:
+def unreachable(error: BaseException, done: str = "reached") -> StorageUnavailable:
     """What a caller is told of an error of the database's while it is asked."""
-    return _unavailable("reached", error)
-
-
-def _unavailable(done: str, error: BaseException) -> StorageUnavailable:
     return StorageUnavailable(f"The database cannot be {done} now.", details=repr(error))
 
 

@@ -209,7 +209,7 @@ def end_other_sessions(billing: Billing) -> None:
     other = connect_to(billing.instance.database.database)
     with other.connection_context():
         other.execute_sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     other.close_all()  # type: ignore[attr-defined]  # of peewee's pools

@@ -21,7 +21,7 @@ from billing_plugin.operations.quick import Ready
 from billing_plugin.operations.till import open_till
 from billing_plugin.operations.wishes import Wish
 
-PATIENCE_S = 1.0
+PATIENCE_S = 1
 ROUNDS = 8  # of writes by one caller, whose own answer waits for them
 _KEPT = "queues"
 _making = Lock()

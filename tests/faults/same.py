@@ -107,6 +107,17 @@ def grant_credit(actor: Actor, account_id: str, _: str) -> Answer:
     return f"{done.id} {done.sequence}", None
 
 
+def set_price(actor: Actor, _: str, __: str) -> Answer:
+    price = {"input_tokens": "1"}
+    done = operations.set_price(actor, "p", "m", prices=price, idempotency_key=KEY)
+    return f"{done.id} {done.created_at}", None
+
+
+def end_price(actor: Actor, _: str, about: str) -> Answer:
+    done = operations.end_price(actor, about, idempotency_key=KEY)
+    return f"{done.id} {done.valid_until}", None
+
+
 def request_limit_raise(actor: Actor, account_id: str, about: str) -> Answer:
     done = operations.request_limit_raise(
         actor, account_id, about, amount=Money(17), lasts_s=60, idempotency_key=KEY
@@ -140,6 +151,8 @@ ASKED: dict[str, Callable[[Actor, str, str], Answer]] = {
     "grant_credit": grant_credit,
     "request_limit_raise": request_limit_raise,
     "create_item": create_item,
+    "set_price": set_price,
+    "end_price": end_price,
 }
 
 

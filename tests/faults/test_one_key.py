@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from billing_plugin import Money, operations
+from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.operations import Usage
 from tests.books import complaints, counts
 from tests.factories import account_with, billing_on
@@ -44,6 +44,8 @@ EFFECTS: dict[str, dict[str, int]] = {
     "grant_credit": {"ledger_entry": 1, "credit_grant": 1},
     "request_limit_raise": {"limit_raise": 1, "audit": 1},
     "create_item": {"item": 1, "item_tag": 1, "audit": 1},
+    "set_price": {"price": 1, "price_version": 1},
+    "end_price": {},
 }
 # where the sums of items stand, by database: the doctor counts them
 SUMS = ("spend_day", "spend_month", "spend_date", "spend_tag", "spend_delta")
@@ -80,7 +82,7 @@ def test_fifty_callers_with_one_key_have_one_effect(
     billing = billing_on(database_url)  # with the clock of the wall, as the processes have it
     actor = account_with(billing, "100")
     account_id = str(actor.account_id)
-    about = _prepared(name, actor, account_id)
+    about = _prepared(name, billing, actor)
     before = counts(billing)
     begin = manager.Barrier(PROCESSES)
     work: Callable[[int], list[Any]] = partial(
@@ -103,11 +105,15 @@ def test_fifty_callers_with_one_key_have_one_effect(
     assert complaints(billing) == []
 
 
-def _prepared(name: str, actor: Any, account_id: str) -> str:
+def _prepared(name: str, billing: Billing, actor: Actor) -> str:
     """The id of what the operation is about, where there must be something first."""
+    account_id = str(actor.account_id)
     if name in ("refund_charge", "reverse_entry"):
         done = operations.record_usage(actor, account_id, Usage("m", cost=Money(100)))
         return str(done.record and done.record.entry_id)
+    if name == "end_price":
+        desk, price = billing.operator(), {"input_tokens": "1"}
+        return str(operations.set_price(desk, "p", "m", prices=price).id)
     if name in ("capture", "capture with a key", "release", "extend"):
         return str(operations.hold(actor, account_id, Money(100)).hold.id)
     if "raise" in name:
