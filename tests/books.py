@@ -9,6 +9,8 @@ TABLES = (
     *("account", "api_key", "idempotency_key", "ledger_entry", "usage_record", "spending_limit"),
     *("limit_counter", "topup", "integration", "sync_job", "snapshot", "schedule_slot"),
     *("price", "price_version"),
+    *("category", "item", "item_tag", "spend_day", "spend_month", "spend_date", "spend_tag"),
+    "spend_delta",
     *("hold", "usage_rollup", "limit_notice", "limit_raise", "credit_grant", "audit"),
 )
 

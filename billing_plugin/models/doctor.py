@@ -2,7 +2,8 @@
 
 posted = sum of entries = newest balance_after; held = sum of open holds; every seal follows from
 the one before; every charge = its usage records; every counter and roll-up = the records and holds
-it counts; what is left of the credits, less what is owed, = posted.
+it counts; what is left of the credits, less what is owed, = posted; every sum of cost items = the
+items.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from billing_plugin.models import counters, ledger, limits
+from billing_plugin.models import counters, ledger, limits, recounts
 from billing_plugin.models.base import fetch_all
 from billing_plugin.models.limits import Cell, SpendingLimit
 
@@ -103,6 +104,11 @@ def drifted_credits() -> list[str]:
 def drifted_roll_ups() -> list[str]:
     """Accounts whose rolled-up usage differs from their usage records."""
     return [f"{account}: rolled up wrongly by {int(by)}" for account, by in fetch_all(_ROLL_UPS)]
+
+
+def drifted_spend() -> list[str]:
+    """Sums of cost items that differ from the items, tags and categories that do not fit them."""
+    return recounts.drifted()
 
 
 def drifted_counters() -> list[str]:

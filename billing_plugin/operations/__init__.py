@@ -3,13 +3,41 @@
 from billing_plugin.models.usage import Usage
 from billing_plugin.operations.accounts import create_account, get_account, list_accounts
 from billing_plugin.operations.audit import list_changes
+from billing_plugin.operations.breakdowns import (
+    Breakdown,
+    Share,
+    Summary,
+    Trend,
+    break_down,
+    summarize,
+    trend,
+)
 from billing_plugin.operations.catalogue import CATALOGUE, Policy, account_scopes
+from billing_plugin.operations.categories import (
+    create_category,
+    delete_category,
+    get_category,
+    list_categories,
+    update_category,
+)
 from billing_plugin.operations.corrections import refund_charge, reverse_entry
 from billing_plugin.operations.credits import grant_credit, list_credits, set_postpaid_limit
 from billing_plugin.operations.doctor import check_ledger, prune_idempotency_keys, verify_ledger
+from billing_plugin.operations.drafts import ItemDraft
 from billing_plugin.operations.holds import capture, extend, get_hold, hold, list_holds, release
 from billing_plugin.operations.imports import ImportSummary, import_usage
 from billing_plugin.operations.integrations import connect, list_integrations, list_snapshots
+from billing_plugin.operations.item_batches import StoredItems, store_items
+from billing_plugin.operations.item_filters import ItemFilter, SpendFilter
+from billing_plugin.operations.items import (
+    ItemStored,
+    create_item,
+    delete_item,
+    find_item,
+    get_item,
+    list_items,
+    update_item,
+)
 from billing_plugin.operations.keys import authenticate, create_key, list_keys, operator, revoke_key
 from billing_plugin.operations.ledger import (
     adjust,
@@ -65,17 +93,27 @@ from billing_plugin.operations.wishes import Submission
 
 __all__ = [
     "CATALOGUE",
+    "Breakdown",
     "ImportSummary",
+    "ItemDraft",
+    "ItemFilter",
+    "ItemStored",
     "Policy",
     "Preview",
     "PriceChange",
     "Rated",
+    "Share",
+    "SpendFilter",
+    "StoredItems",
     "Submission",
+    "Summary",
+    "Trend",
     "Usage",
     "account_scopes",
     "adjust",
     "approve_limit_raise",
     "authenticate",
+    "break_down",
     "capture",
     "charge",
     "check_balance",
@@ -83,15 +121,22 @@ __all__ = [
     "check_past_balance",
     "connect",
     "create_account",
+    "create_category",
+    "create_item",
     "create_key",
+    "delete_category",
+    "delete_item",
     "deny_limit_raise",
     "diff_prices",
     "end_price",
     "estimate_cost",
     "extend",
+    "find_item",
     "get_account",
+    "get_category",
     "get_entry",
     "get_hold",
+    "get_item",
     "get_limit",
     "get_limit_raise",
     "get_sync_job",
@@ -101,11 +146,13 @@ __all__ = [
     "hold",
     "import_usage",
     "list_accounts",
+    "list_categories",
     "list_changes",
     "list_credits",
     "list_entries",
     "list_holds",
     "list_integrations",
+    "list_items",
     "list_keys",
     "list_limit_notices",
     "list_limit_raises",
@@ -133,8 +180,13 @@ __all__ = [
     "set_limit",
     "set_postpaid_limit",
     "set_price",
+    "store_items",
+    "summarize",
     "sync_integrations",
     "top_up",
+    "trend",
+    "update_category",
+    "update_item",
     "update_limit",
     "verify_ledger",
 ]

@@ -38,9 +38,9 @@ def list_changes(
     before: str | None = None,
     limit: int = 50,
 ) -> list[Change]:
-    """The newest changes: of the account's limits, keys, raises, holds and allowances, or
-    (`money`) of its balance; `before` is the id of one to go on from, `limit` 1 to 100.
-    Raises NotFound, InvalidRequest."""
+    """The newest changes: of the account's limits, keys, raises, holds, allowances, cost items and
+    categories, or (`money`) of its balance; `before` is the id of one to go on from, `limit` 1 to
+    100. Raises NotFound, InvalidRequest."""
     del actor
     check_page(limit)
     accounts.get(account_id)

@@ -35,7 +35,8 @@ def check_ledger(actor: Actor) -> list[str]:
     with snapshot():
         books = doctor.broken_accounts() + doctor.broken_entries() + doctor.unmatched()
         sums = doctor.drifted_credits() + doctor.drifted_roll_ups() + doctor.drifted_counters()
-    return books + sums
+        spend = doctor.drifted_spend()
+    return books + sums + spend
 
 
 @operation(scope="jobs:run", effect="reads")

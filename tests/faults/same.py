@@ -10,6 +10,7 @@ from typing import Any
 from billing_plugin import Money, operations
 from billing_plugin.config import Settings
 from billing_plugin.context import Actor, Instance, connect_to
+from billing_plugin.money import Exact
 from billing_plugin.operations import Submission, Usage
 from billing_plugin.processors.fake import FakeProcessor
 
@@ -124,6 +125,12 @@ def request_limit_raise(actor: Actor, account_id: str, about: str) -> Answer:
     return f"{done.id} {done.until_at}", None
 
 
+def create_item(actor: Actor, account_id: str, _: str) -> Answer:
+    draft = operations.ItemDraft("n", Exact(17), provider="p", provider_ref="r", tags=["t"])
+    done = operations.create_item(actor, account_id, draft, idempotency_key=KEY)
+    return f"{done.item.id} {done.item.amount} {done.item.updated_at}", done.replayed
+
+
 ASKED: dict[str, Callable[[Actor, str, str], Answer]] = {
     "charge": charge,
     "record_usage_batch": batch,
@@ -143,6 +150,7 @@ ASKED: dict[str, Callable[[Actor, str, str], Answer]] = {
     "adjust": adjust,
     "grant_credit": grant_credit,
     "request_limit_raise": request_limit_raise,
+    "create_item": create_item,
     "set_price": set_price,
     "end_price": end_price,
 }
