@@ -1,0 +1,314 @@
+"""Reading bills in FOCUS form (1.0 to 1.2, CSV): line by line, exactly, every wrong cell named."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, NamedTuple
+
+from billing_plugin.errors import InvalidRequest
+from billing_plugin.operations.focus_cells import parser_of
+from billing_plugin.operations.focus_columns import (
+    BY_NAME,
+    CONDITIONAL,
+    CORRECTION,
+    CUSTOM,
+    INTEGER,
+    MANDATORY_NAMES,
+    PURCHASE,
+    TAX,
+    TOKEN_COLUMNS,
+    USAGE,
+    USAGE_BASED,
+    VERSIONS,
+    Column,
+    FocusCharge,
+    Quantity,
+    other_in,
+)
+from billing_plugin.periods import Period
+
+MOST_ERRORS = 100
+MOST_COLUMNS = 1_000
+MOST_CHARACTERS = 2**22  # of one row, with the line ends inside its quotes
+MOST_NAME = 255  # characters of a column's name
+# Vendors leave out the other costs, the issuer and the publisher; we do without.
+NEEDED = (
+    *("BilledCost", "BillingAccountId", "BillingCurrency", "BillingPeriodStart"),
+    *("BillingPeriodEnd", "ChargeCategory", "ChargePeriodStart", "ChargePeriodEnd"),
+    *("ProviderName", "ServiceCategory", "ServiceName"),
+)
+_NULLS = ("", "NULL")
+_TOO_LONG = f"The row has more than {MOST_CHARACTERS} characters; a quote may never be closed."
+_FOREIGN = re.compile("[\0\ud800-\udfff]")
+
+
+class FocusError(NamedTuple):
+    """What is wrong where: the line (the header is 1; of a row of several lines the first), the
+    name of the column (empty: the whole row), and why."""
+
+    line: int
+    column: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FocusRow(FocusCharge):
+    """A line as it was read. `id` is the same whenever the same line is read again, see
+    `read_focus`; two rows are equal when they say the same, wherever they stand."""
+
+    line: int = field(compare=False)
+    id: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FocusHeader:
+    """What a file has: the earliest version that knows its columns, those that are read, and those
+    that are not because no version defines them and they do not begin with `x_`."""
+
+    version: str
+    read: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+
+def focus_lines(file: BinaryIO) -> Iterator[str]:
+    """The lines of a file opened for bytes. What is not UTF-8 is found when it is read, so that
+    the error can say in which line and column it stands."""
+    while raw := file.readline(MOST_CHARACTERS + 1):
+        yield raw.decode("utf-8", "surrogateescape")
+
+
+def read_focus(
+    lines: Iterable[str],
+    *,
+    most_errors: int = MOST_ERRORS,
+    told: Callable[[FocusHeader], None] | None = None,
+) -> Iterator[FocusRow]:
+    """The rows of a FOCUS file, one by one; `told` gets the header before the first.
+
+    `NULL` and an empty cell are null. The mandatory columns must be there. Costs have a dot, an
+    exponent if need be (`35.2E-7`) and at most 18 decimals; times without a zone are UTC.
+    Raises InvalidRequest (`unreadable_file`) at the end if a cell was wrong, or at once after
+    `most_errors`: `extra["errors"]` lists line, column and message of each. After the first error
+    no row is handed out, so whoever stores rows as they come does so in one transaction.
+
+    A row is known by its content and its number among equal rows, not by its place: `id` is a
+    digest of every cell that is read, in order of the columns' names. So the same file again, a
+    longer one, or one with its rows or columns in another order has the same ids. A vendor's `Id`
+    column is no part of it: it counts the rows of one extract.
+    """
+    errors: list[FocusError] = []
+    records = _Records(lines)
+    try:
+        reader = _Reader(next(records, []), errors)
+        if not errors:
+            if told:
+                told(reader.header)
+            yield from reader.rows(records, most_errors)
+    except (csv.Error, UnicodeDecodeError) as error:
+        errors.append(FocusError(records.start, "", _why(error)))
+    if errors:
+        raise _unreadable(errors[:most_errors])
+
+
+class _Records:
+    """The records of a CSV text, each no longer than MOST_CHARACTERS; `start` is where the newest
+    began. A byte order mark, as spreadsheets put first, is dropped."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.start = 1
+        self._size = 0
+        self._reader = csv.reader(self._measured(lines), strict=True)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        cells: list[str] = []
+        while not cells:  # an empty line is no record
+            self.start, self._size = self._reader.line_num + 1, 0
+            cells = next(self._reader)
+        return cells
+
+    def _measured(self, lines: Iterable[str]) -> Iterator[str]:
+        for number, line in enumerate(lines):
+            self._size += len(line)
+            if self._size > MOST_CHARACTERS:
+                raise csv.Error(_TOO_LONG)
+            yield line if number else line.removeprefix("\ufeff")
+
+
+class _Reader:
+    """How the rows under one header are read; what is wrong in them goes to `errors`."""
+
+    def __init__(self, names: Sequence[str], errors: list[FocusError]) -> None:
+        self._errors = errors
+        self._seen: Counter[bytes] = Counter()
+        errors += [FocusError(1, column, why) for column, why in _wrong_header(names)]
+        if errors:
+            return
+        columns = [BY_NAME.get(name) or _custom(name) for name in names]
+        read = [column for column in columns if column]
+        self._parsers = [(column.name, parser_of(column)) if column else None for column in columns]
+        self._order = sorted((name, at) for at, name in enumerate(names) if columns[at])
+        self.header = FocusHeader(
+            max((column.since for column in read), key=VERSIONS.index),
+            tuple(column.name for column in read),
+            tuple(name for name, column in zip(names, columns, strict=True) if not column),
+        )
+
+    def rows(self, records: _Records, most_errors: int) -> Iterator[FocusRow]:
+        """The rows until the first that is wrong; then only errors are looked for."""
+        for cells in records:
+            values = self._values(records.start, cells)
+            if not self._errors:
+                yield _row(values, line=records.start, id=self._id(cells))
+            if len(self._errors) >= most_errors:
+                return
+
+    def _values(self, line: int, cells: Sequence[str]) -> dict[str, Any]:
+        """The cells that are not null, as values; and, added to the errors, what is wrong."""
+        values: dict[str, Any] = {}
+        if len(cells) != len(self._parsers):
+            why = f"The row has {len(cells)} cells, the header {len(self._parsers)}."
+            self._errors.append(FocusError(line, "", why))
+            return values
+        wrong: dict[str, str] = {}
+        for parser, cell in zip(self._parsers, cells, strict=True):
+            if parser is None or cell in _NULLS:
+                continue
+            name, parse = parser
+            try:
+                values[name] = parse(cell)
+            except InvalidRequest as error:
+                wrong[name] = error.message
+        missing = [name for name in NEEDED if name not in values and name not in wrong]
+        wrong |= dict.fromkeys(missing, "The value is missing.")
+        wrong |= {} if wrong else _wrong_periods(values)
+        self._errors += [FocusError(line, name, why) for name, why in wrong.items()]
+        return values
+
+    def _id(self, cells: Sequence[str]) -> str:
+        content = (f"{name}\0{cells[at]}" for name, at in self._order if cells[at] not in _NULLS)
+        digest = hashlib.sha256("\0".join(content).encode())
+        # Rows are counted by the beginning of the digest. Two that only begin alike count as
+        # equal: their ids differ all the same, and are the same whenever they are read again.
+        start = digest.digest()[:8]
+        self._seen[start] += 1
+        return f"{digest.hexdigest()}-{self._seen[start]}"
+
+
+def _wrong_header(names: Sequence[str]) -> list[tuple[str, str]]:
+    if not names:
+        return [("", "The file is empty.")]
+    if any(_FOREIGN.search(name) for name in names):
+        return [("", "The file is not UTF-8 text; save it as CSV in UTF-8.")]
+    if len(names) > MOST_COLUMNS:
+        return [("", f"There are more than {MOST_COLUMNS} columns.")]
+    if any(len(name) > MOST_NAME for name in names):
+        return [("", f"The name of a column has more than {MOST_NAME} characters.")]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    missing = [name for name in MANDATORY_NAMES if name not in names]
+    return [(name, "The column is there twice.") for name in twice] + [
+        (name, "The mandatory column is missing.") for name in missing
+    ]
+
+
+def _custom(name: str) -> Column | None:
+    if not name.startswith(CUSTOM):
+        return None
+    return Column(name, CONDITIONAL, INTEGER if name in TOKEN_COLUMNS.values() else STRING)
+
+
+def _wrong_periods(values: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        f"{kind}PeriodEnd": "The period ends before it starts."
+        for kind in ("Charge", "Billing")
+        if values[f"{kind}PeriodEnd"] < values[f"{kind}PeriodStart"]
+    }
+
+
+def _row(values: Mapping[str, Any], *, line: int, id: str) -> FocusRow:
+    said = values.get
+    return FocusRow(
+        line=line,
+        id=id,
+        amount=values["BilledCost"],
+        currency=values["BillingCurrency"],
+        provider=values["ProviderName"],
+        service=values["ServiceName"],
+        account_id=values["BillingAccountId"],
+        charge_period=Period(values["ChargePeriodStart"], values["ChargePeriodEnd"]),
+        billing_period=Period(values["BillingPeriodStart"], values["BillingPeriodEnd"]),
+        category=values["ChargeCategory"],
+        correction=said("ChargeClass") == CORRECTION,
+        service_category=values["ServiceCategory"],
+        service_subcategory=_subcategory(values),
+        description=said("ChargeDescription"),
+        frequency=_frequency(values),
+        account_name=said("BillingAccountName"),
+        sub_account_id=said("SubAccountId") or said("SubAccountName"),
+        sub_account_name=said("SubAccountName") or said("SubAccountId"),
+        publisher=said("PublisherName"),
+        invoice_issuer=said("InvoiceIssuerName"),
+        invoice_id=said("InvoiceId"),
+        region=said("RegionId") or said("RegionName"),
+        resource=said("ResourceId") or said("ResourceName"),
+        sku=said("SkuId"),
+        consumed=_quantity(values, "Consumed") if said("ChargeCategory") == USAGE else None,
+        priced=None if said("ChargeCategory") == TAX else _quantity(values, "Pricing"),
+        tags=said("Tags", {}),
+        tokens={name: said(column) for name, column in TOKEN_COLUMNS.items() if said(column)},
+        extra={name: value for name, value in values.items() if _is_extra(name)},
+    )
+
+
+def _subcategory(values: Mapping[str, Any]) -> str | None:
+    """None where it says no more than the category."""
+    said: str | None = values.get("ServiceSubcategory")
+    return None if said == other_in(values["ServiceCategory"]) else said
+
+
+def _frequency(values: Mapping[str, Any]) -> str | None:
+    """None where it contradicts the category: nothing is bought by being used."""
+    said: str | None = values.get("ChargeFrequency")
+    return None if (values["ChargeCategory"], said) == (PURCHASE, USAGE_BASED) else said
+
+
+def _quantity(values: Mapping[str, Any], kind: str) -> Quantity | None:
+    amount, unit = values.get(f"{kind}Quantity"), values.get(f"{kind}Unit")
+    return None if amount is None or unit is None else Quantity(amount, unit)
+
+
+def _is_extra(name: str) -> bool:
+    return name.startswith(CUSTOM) and name not in TOKEN_COLUMNS.values()
+
+
+def _why(error: csv.Error | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "The text is not UTF-8."
+    said = str(error)
+    if "field limit" in said:
+        return f"A cell has more than {csv.field_size_limit()} characters; is its quote closed?"
+    if "unexpected end" in said:
+        return "A quote is never closed."
+    return said if said == _TOO_LONG else "This is not CSV text."
+
+
+def _unreadable(errors: Sequence[FocusError]) -> InvalidRequest:
+    line, column, message = errors[0]
+    where = f"Line {line}, {column}" if column else f"Line {line}"
+    more = f" There are {len(errors) - 1} more errors." if len(errors) > 1 else ""
+    return InvalidRequest(
+        f"{where}: {message}{more}",
+        code="unreadable_file",
+        extra={
+            "line": line,
+            "column": column,
+            "errors": [error._asdict() for error in errors],
+        },
+    )
