@@ -20,6 +20,7 @@ from billing_plugin.operations.focus_columns import (
     INTEGER,
     MANDATORY_NAMES,
     PURCHASE,
+    STRING,
     TAX,
     TOKEN_COLUMNS,
     USAGE,
@@ -90,8 +91,9 @@ def read_focus(
 ) -> Iterator[FocusRow]:
     """The rows of a FOCUS file, one by one; `told` gets the header before the first.
 
-    `NULL` and an empty cell are null. The mandatory columns must be there. Costs have a dot, an
-    exponent if need be (`35.2E-7`) and at most 18 decimals; times without a zone are UTC.
+    `NULL`, an empty cell and one of spaces are null. The mandatory columns must be there. Costs
+    have a dot, an exponent if need be (`35.2E-7`) and at most 18 decimals; times without a zone
+    are UTC.
     Raises InvalidRequest (`unreadable_file`) at the end if a cell was wrong, or at once after
     `most_errors`: `extra["errors"]` lists line, column and message of each. After the first error
     no row is handed out, so whoever stores rows as they come does so in one transaction.
@@ -108,11 +110,11 @@ def read_focus(
         if not errors:
             if told:
                 told(reader.header)
-            yield from reader.rows(records, most_errors)
+            yield from reader.rows(records, max(most_errors, 1))
     except (csv.Error, UnicodeDecodeError) as error:
         errors.append(FocusError(records.start, "", _why(error)))
     if errors:
-        raise _unreadable(errors[:most_errors])
+        raise _unreadable(errors[: max(most_errors, 1)])
 
 
 class _Records:
@@ -179,7 +181,7 @@ class _Reader:
             return values
         wrong: dict[str, str] = {}
         for parser, cell in zip(self._parsers, cells, strict=True):
-            if parser is None or cell in _NULLS:
+            if parser is None or _is_null(cell):
                 continue
             name, parse = parser
             try:
@@ -193,7 +195,8 @@ class _Reader:
         return values
 
     def _id(self, cells: Sequence[str]) -> str:
-        content = (f"{name}\0{cells[at]}" for name, at in self._order if cells[at] not in _NULLS)
+        told = [(name, cells[at]) for name, at in self._order if not _is_null(cells[at])]
+        content = (f"{name}\0{cell}" for name, cell in told)
         digest = hashlib.sha256("\0".join(content).encode())
         # Rows are counted by the beginning of the digest. Two that only begin alike count as
         # equal: their ids differ all the same, and are the same whenever they are read again.
@@ -216,6 +219,10 @@ def _wrong_header(names: Sequence[str]) -> list[tuple[str, str]]:
     return [(name, "The column is there twice.") for name in twice] + [
         (name, "The mandatory column is missing.") for name in missing
     ]
+
+
+def _is_null(cell: str) -> bool:
+    return cell in _NULLS or cell.isspace()
 
 
 def _custom(name: str) -> Column | None:
@@ -262,7 +269,7 @@ def _row(values: Mapping[str, Any], *, line: int, id: str) -> FocusRow:
         consumed=_quantity(values, "Consumed") if said("ChargeCategory") == USAGE else None,
         priced=None if said("ChargeCategory") == TAX else _quantity(values, "Pricing"),
         tags=said("Tags", {}),
-        tokens={name: said(column) for name, column in TOKEN_COLUMNS.items() if said(column)},
+        tokens=_tokens(values),
         extra={name: value for name, value in values.items() if _is_extra(name)},
     )
 
@@ -282,6 +289,10 @@ def _frequency(values: Mapping[str, Any]) -> str | None:
 def _quantity(values: Mapping[str, Any], kind: str) -> Quantity | None:
     amount, unit = values.get(f"{kind}Quantity"), values.get(f"{kind}Unit")
     return None if amount is None or unit is None else Quantity(amount, unit)
+
+
+def _tokens(values: Mapping[str, Any]) -> dict[str, int]:
+    return {name: values[column] for name, column in TOKEN_COLUMNS.items() if values.get(column)}
 
 
 def _is_extra(name: str) -> bool:

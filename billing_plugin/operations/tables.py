@@ -63,7 +63,12 @@ class Echo:
 
 
 def decimal_text(amount: Decimal) -> str:
-    """The shortest exact decimal: a dot, no exponent, no zeros at the end, no negative zero."""
+    """The shortest exact decimal: a dot, no exponent, no zeros at the end, no negative zero.
+
+    Raises InvalidRequest for what is not finite or has more than 100 digits on a side of the dot.
+    """
+    if not amount.is_finite() or (amount and not -MOST_DIGITS < amount.adjusted() < MOST_DIGITS):
+        raise InvalidRequest("An amount is a finite number of ordinary size.")
     text = f"{amount:f}" if amount else "0"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -97,7 +102,7 @@ def _plain(cell: object) -> str | int | dict[str, object] | None:
     if cell is None or isinstance(cell, str | int):
         return cell
     if isinstance(cell, Decimal | Exact):
-        return _amount(cell if isinstance(cell, Decimal) else cell.amount)
+        return decimal_text(cell if isinstance(cell, Decimal) else cell.amount)
     if isinstance(cell, Money):
         return cell.text
     if isinstance(cell, datetime):
@@ -107,9 +112,3 @@ def _plain(cell: object) -> str | int | dict[str, object] | None:
     if isinstance(cell, Mapping):
         return {str(name): _plain(inner) for name, inner in cell.items()}
     raise InvalidRequest("A cell is text, a whole number, an exact amount, a time or nothing.")
-
-
-def _amount(amount: Decimal) -> str:
-    if not amount.is_finite() or abs(amount.adjusted()) > MOST_DIGITS:
-        raise InvalidRequest("An amount is a finite number of ordinary size.")
-    return decimal_text(amount)
