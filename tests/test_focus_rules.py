@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 import pytest
 
+from tests.focus_files import GOOD, file_of
 from tests.focus_rules import RULES, complaints
 
-GOOD = {
-    "BilledCost": "0.5", "BillingAccountId": "acct", "BillingAccountName": "NULL",
-    "BillingCurrency": "USD", "BillingPeriodEnd": "2026-02-01T00:00:00Z",
-    "BillingPeriodStart": "2026-01-01T00:00:00Z", "ChargeCategory": "Usage",
-    "ChargeClass": "NULL", "ChargeDescription": "NULL", "ChargeFrequency": "Usage-Based",
-    "ChargePeriodEnd": "2026-01-02T00:00:00Z", "ChargePeriodStart": "2026-01-01T00:00:00Z",
-    "ConsumedQuantity": "500000.0", "ConsumedUnit": "Tokens", "ContractedCost": "0.5",
-    "EffectiveCost": "0.5", "InvoiceIssuerName": "OpenAI", "ListCost": "0.5",
-    "PricingQuantity": "500000.0", "PricingUnit": "Tokens", "ProviderName": "OpenAI",
-    "PublisherName": "OpenAI", "RegionId": "NULL", "RegionName": "NULL",
-    "ServiceCategory": "AI and Machine Learning", "ServiceName": "gpt-4o",
-    "ServiceSubcategory": "Generative AI", "SkuId": "gpt-4o", "SubAccountId": "NULL",
-    "SubAccountName": "NULL", "Tags": '{"team": "a", "pinned": true}', "x_InputTokens": "500000",
-}  # fmt: skip
 NOTHING_USED = {"ConsumedQuantity": "NULL", "ConsumedUnit": "NULL"}
 
 BREACHES: dict[str, dict[str, str]] = {
@@ -57,15 +41,6 @@ CELLS = {
     "x_InputTokens is no count": {"x_InputTokens": "1.5"},
     "Tags is no json": {"Tags": '{"a": {"b": "c"}}'},
 }
-
-
-def file_of(row: dict[str, str], *names: str) -> str:
-    """One row as a file, with the columns named or all of them."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names or tuple(row), extrasaction="ignore")
-    writer.writeheader()
-    writer.writerow(row)
-    return text.getvalue()
 
 
 def test_a_good_file_passes() -> None:

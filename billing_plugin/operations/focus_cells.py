@@ -19,8 +19,8 @@ from billing_plugin.money import Exact, check_currency
 from billing_plugin.operations.focus_columns import DECIMAL, INTEGER, JSON, STRING, TIME, Column
 from billing_plugin.periods import aware
 
-# Digits are few enough that 60 hold them all, exponents small enough to be harmless.
-_DECIMAL = re.compile(r"-?([0-9]{1,20}(\.[0-9]{1,40})?|\.[0-9]{1,40})([Ee]-?[0-9]{1,3})?")
+# Digits and exponents that are harmless; an amount has far fewer.
+_DECIMAL = re.compile(r"-?([0-9]{1,40}(\.[0-9]{1,40})?|\.[0-9]{1,40})([Ee]-?[0-9]{1,3})?")
 _MOST_DIGITS = 40  # before or after the dot, once an exponent is worked out
 _COUNT = re.compile(r"[0-9]{1,18}")
 _TIME = re.compile(

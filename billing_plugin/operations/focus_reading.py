@@ -43,6 +43,7 @@ NEEDED = (
     *("BillingPeriodEnd", "ChargeCategory", "ChargePeriodStart", "ChargePeriodEnd"),
     *("ProviderName", "ServiceCategory", "ServiceName"),
 )
+_NOT_UTF8 = "The file is not UTF-8 text; save it as CSV in UTF-8."
 _NULLS = ("", "NULL")
 _TOO_LONG = f"The row has more than {MOST_CHARACTERS} characters; a quote may never be closed."
 _FOREIGN = re.compile("[\0\ud800-\udfff]")
@@ -139,6 +140,8 @@ class _Records:
     def _measured(self, lines: Iterable[str]) -> Iterator[str]:
         for number, line in enumerate(lines):
             self._size += len(line)
+            if not number and _FOREIGN.search(line):
+                raise csv.Error(_NOT_UTF8)  # UTF-16 has no lines that could be read
             if self._size > MOST_CHARACTERS:
                 raise csv.Error(_TOO_LONG)
             yield line if number else line.removeprefix("\ufeff")
@@ -209,7 +212,7 @@ def _wrong_header(names: Sequence[str]) -> list[tuple[str, str]]:
     if not names:
         return [("", "The file is empty.")]
     if any(_FOREIGN.search(name) for name in names):
-        return [("", "The file is not UTF-8 text; save it as CSV in UTF-8.")]
+        return [("", _NOT_UTF8)]
     if len(names) > MOST_COLUMNS:
         return [("", f"There are more than {MOST_COLUMNS} columns.")]
     if any(len(name) > MOST_NAME for name in names):
@@ -307,13 +310,13 @@ def _why(error: csv.Error | UnicodeDecodeError) -> str:
         return f"A cell has more than {csv.field_size_limit()} characters; is its quote closed?"
     if "unexpected end" in said:
         return "A quote is never closed."
-    return said if said == _TOO_LONG else "This is not CSV text."
+    return said if said in (_TOO_LONG, _NOT_UTF8) else "This is not CSV text."
 
 
 def _unreadable(errors: Sequence[FocusError]) -> InvalidRequest:
     line, column, message = errors[0]
     where = f"Line {line}, {column}" if column else f"Line {line}"
-    more = f" There are {len(errors) - 1} more errors." if len(errors) > 1 else ""
+    more = f" {len(errors)} cells are wrong." if len(errors) > 1 else ""
     return InvalidRequest(
         f"{where}: {message}{more}",
         code="unreadable_file",
