@@ -43,6 +43,7 @@ NEEDED = (
     *("BillingPeriodEnd", "ChargeCategory", "ChargePeriodStart", "ChargePeriodEnd"),
     *("ProviderName", "ServiceCategory", "ServiceName"),
 )
+_Told = tuple[str, Callable[[str], Any], str]  # a cell that is not null, of which column
 _NOT_UTF8 = "The file is not UTF-8 text; save it as CSV in UTF-8."
 _NULLS = ("", "NULL")
 _TOO_LONG = f"The row has more than {MOST_CHARACTERS} characters; a quote may never be closed."
@@ -158,8 +159,11 @@ class _Reader:
             return
         columns = [BY_NAME.get(name) or _custom(name) for name in names]
         read = [column for column in columns if column]
-        self._parsers = [(column.name, parser_of(column)) if column else None for column in columns]
-        self._order = sorted((name, at) for at, name in enumerate(names) if columns[at])
+        self._width = len(names)
+        self._parsers = sorted(
+            (column.name, at, parser_of(column)) for at, column in enumerate(columns) if column
+        )
+        self._extra = [name for name, _, _ in self._parsers if _is_extra(name)]
         self.header = FocusHeader(
             max((column.since for column in read), key=VERSIONS.index),
             tuple(column.name for column in read),
@@ -169,43 +173,51 @@ class _Reader:
     def rows(self, records: _Records, most_errors: int) -> Iterator[FocusRow]:
         """The rows until the first that is wrong; then only errors are looked for."""
         for cells in records:
-            values = self._values(records.start, cells)
+            wrong = self._length(cells)
+            told = [] if wrong else self._told(cells)
+            values = {} if wrong else _values(told, wrong)
+            self._errors += [FocusError(records.start, name, why) for name, why in wrong.items()]
             if not self._errors:
-                yield _row(values, line=records.start, id=self._id(cells))
+                extra = {name: values[name] for name in self._extra if name in values}
+                yield _row(values, line=records.start, id=self._id(told), extra=extra)
             if len(self._errors) >= most_errors:
                 return
 
-    def _values(self, line: int, cells: Sequence[str]) -> dict[str, Any]:
-        """The cells that are not null, as values; and, added to the errors, what is wrong."""
-        values: dict[str, Any] = {}
-        if len(cells) != len(self._parsers):
-            why = f"The row has {len(cells)} cells, the header {len(self._parsers)}."
-            self._errors.append(FocusError(line, "", why))
-            return values
-        wrong: dict[str, str] = {}
-        for parser, cell in zip(self._parsers, cells, strict=True):
-            if parser is None or _is_null(cell):
-                continue
-            name, parse = parser
-            try:
-                values[name] = parse(cell)
-            except InvalidRequest as error:
-                wrong[name] = error.message
-        missing = [name for name in NEEDED if name not in values and name not in wrong]
-        wrong |= dict.fromkeys(missing, "The value is missing.")
-        wrong |= {} if wrong else _wrong_periods(values)
-        self._errors += [FocusError(line, name, why) for name, why in wrong.items()]
-        return values
+    def _length(self, cells: Sequence[str]) -> dict[str, str]:
+        if len(cells) == self._width:
+            return {}
+        return {"": f"The row has {len(cells)} cells, the header {self._width}."}
 
-    def _id(self, cells: Sequence[str]) -> str:
-        told = [(name, cells[at]) for name, at in self._order if not _is_null(cells[at])]
-        content = (f"{name}\0{cell}" for name, cell in told)
-        digest = hashlib.sha256("\0".join(content).encode())
+    def _told(self, cells: Sequence[str]) -> list[_Told]:
+        """The cells that are read, in order of the columns' names."""
+        return [
+            (name, parse, cell)
+            for name, at, parse in self._parsers
+            if (cell := cells[at]) not in _NULLS and not cell.isspace()
+        ]
+
+    def _id(self, told: Sequence[_Told]) -> str:
+        content = "\0".join([f"{name}\0{cell}" for name, _, cell in told])
+        digest = hashlib.sha256(content.encode())
         # Rows are counted by the beginning of the digest. Two that only begin alike count as
         # equal: their ids differ all the same, and are the same whenever they are read again.
         start = digest.digest()[:8]
         self._seen[start] += 1
         return f"{digest.hexdigest()}-{self._seen[start]}"
+
+
+def _values(told: Sequence[_Told], wrong: dict[str, str]) -> dict[str, Any]:
+    """The cells as values, by column; and, added to `wrong`, the columns that have none."""
+    values: dict[str, Any] = {}
+    for name, parse, cell in told:
+        try:
+            values[name] = parse(cell)
+        except InvalidRequest as error:
+            wrong[name] = error.message
+    missing = [name for name in NEEDED if name not in values and name not in wrong]
+    wrong |= dict.fromkeys(missing, "The value is missing.")
+    wrong |= {} if wrong else _wrong_periods(values)
+    return values
 
 
 def _wrong_header(names: Sequence[str]) -> list[tuple[str, str]]:
@@ -224,10 +236,6 @@ def _wrong_header(names: Sequence[str]) -> list[tuple[str, str]]:
     ]
 
 
-def _is_null(cell: str) -> bool:
-    return cell in _NULLS or cell.isspace()
-
-
 def _custom(name: str) -> Column | None:
     if not name.startswith(CUSTOM):
         return None
@@ -242,7 +250,7 @@ def _wrong_periods(values: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _row(values: Mapping[str, Any], *, line: int, id: str) -> FocusRow:
+def _row(values: Mapping[str, Any], *, line: int, id: str, extra: Mapping[str, str]) -> FocusRow:
     said = values.get
     return FocusRow(
         line=line,
@@ -273,7 +281,7 @@ def _row(values: Mapping[str, Any], *, line: int, id: str) -> FocusRow:
         priced=None if said("ChargeCategory") == TAX else _quantity(values, "Pricing"),
         tags=said("Tags", {}),
         tokens=_tokens(values),
-        extra={name: value for name, value in values.items() if _is_extra(name)},
+        extra=extra,
     )
 
 

@@ -97,7 +97,7 @@ def _cells(charge: FocusCharge, invoice_issuer: str) -> _Cells:
         "RegionId": charge.region,
         "RegionName": charge.region,
         "ResourceId": charge.resource,
-        **_service(charge),
+        **_sold(charge),
         "Tags": _tags(charge.tags),
     }
 
@@ -121,7 +121,7 @@ def _period(kind: str, period: Period) -> _Cells:
     return {f"{kind}PeriodStart": time_text(start), f"{kind}PeriodEnd": time_text(end)}
 
 
-def _service(charge: FocusCharge) -> _Cells:
+def _sold(charge: FocusCharge) -> _Cells:
     """What 1.2 does not list is `Other`; usage and purchases are of the service where no SKU is
     known, since FOCUS wants one there, and taxes are of none."""
     category = charge.service_category if charge.service_category in SUBCATEGORIES else OTHER
