@@ -50,15 +50,15 @@ _Cells = dict[str, str | None]
 
 
 def write_focus(
-    charges: Iterable[FocusCharge], *, invoice_issuer: str, extra: Sequence[str] = ()
+    charges: Iterable[FocusCharge], *, invoice_issuer: str | None = None, extra: Sequence[str] = ()
 ) -> Iterator[str]:
     """The lines of a FOCUS 1.2 file, its header first. To be encoded as UTF-8.
 
     Numbers are exact and have a dot (`500.0`), times are whole seconds in UTC (a period is widened
     to them), tags are JSON with sorted keys, what is unknown is `NULL`. All four costs are the
-    billed one: nothing else is known. `invoice_issuer` stands where a charge names none; `extra`
-    names the `x_` columns that are written besides the tokens. What was not measured is one
-    charge: quantity `1.0`, unit `Charges`.
+    billed one: nothing else is known. `invoice_issuer` stands where a charge names none (None: the
+    provider itself); `extra` names the `x_` columns that are written besides the tokens. What was
+    not measured is one charge: quantity `1.0`, unit `Charges`.
 
     Text is written as it is, also where it begins like a formula: FOCUS forbids to change it
     (String Handling), and programs read these files. For spreadsheets there is `tables.write_csv`.
@@ -75,7 +75,7 @@ def write_focus(
         yield writer.writerow([_cell(name, cells.get(name)) for name in columns])
 
 
-def _cells(charge: FocusCharge, invoice_issuer: str) -> _Cells:
+def _cells(charge: FocusCharge, invoice_issuer: str | None) -> _Cells:
     return {
         **charge.extra,
         **_counts(charge.tokens),
@@ -91,7 +91,7 @@ def _cells(charge: FocusCharge, invoice_issuer: str) -> _Cells:
         **_quantity("Consumed", _consumed(charge)),
         **_quantity("Pricing", _priced(charge)),
         "InvoiceId": charge.invoice_id,
-        "InvoiceIssuerName": charge.invoice_issuer or invoice_issuer,
+        "InvoiceIssuerName": charge.invoice_issuer or invoice_issuer or charge.provider,
         "ProviderName": charge.provider,
         "PublisherName": charge.publisher or charge.provider,
         "RegionId": charge.region,

@@ -213,9 +213,14 @@ def test_what_focus_cannot_say_is_refused(changes: dict[str, Any]) -> None:
         list(write_focus([charge(**changes)], invoice_issuer="Us"))
 
 
-def test_nobody_issues_an_invoice_without_a_name() -> None:
-    with pytest.raises(errors.InvalidRequest, match="InvoiceIssuerName"):
-        list(write_focus([CHARGE], invoice_issuer=""))
+def test_whoever_provides_also_bills_unless_somebody_else_is_named() -> None:
+    def issuer(sold: FocusCharge, **options: str) -> str:
+        lines = list(write_focus([sold], **options))
+        return next(csv.DictReader(lines))["InvoiceIssuerName"]
+
+    assert issuer(CHARGE) == "OpenAI"
+    assert issuer(CHARGE, invoice_issuer="Us") == "Us"
+    assert issuer(charge(invoice_issuer="Them"), invoice_issuer="Us") == "Them"
 
 
 # --- round trips
