@@ -28,7 +28,7 @@ _TIME = re.compile(
     r"(Z|[+-][0-9]{2}:[0-9]{2}| UTC)?"
 )
 # Bytes that are not UTF-8 were turned into surrogates; neither they nor NUL can be stored.
-_FOREIGN = re.compile("[\0\ud800-\udfff]")
+FOREIGN = re.compile("[\0\ud800-\udfff]")
 _TAGS = "Tags are a JSON object of text, numbers, true, false and null; each key is there once."
 
 
@@ -42,7 +42,7 @@ def parser_of(column: Column) -> Callable[[str], Any]:
 
 def plain(text: str) -> str:
     """The text itself, as it was written."""
-    if ("\0" in text or not text.isascii()) and _FOREIGN.search(text):
+    if ("\0" in text or not text.isascii()) and FOREIGN.search(text):
         raise InvalidRequest("The text is not UTF-8, or has a NUL in it.")
     return text
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 
 from billing_plugin.errors import InvalidRequest
-from billing_plugin.operations.focus_cells import parser_of
+from billing_plugin.operations.focus_cells import FOREIGN, parser_of
 from billing_plugin.operations.focus_columns import (
     BY_NAME,
     CONDITIONAL,
@@ -47,7 +46,6 @@ _Told = tuple[str, Callable[[str], Any], str]  # a cell that is not null, of whi
 _NOT_UTF8 = "The file is not UTF-8 text; save it as CSV in UTF-8."
 _NULLS = ("", "NULL")
 _TOO_LONG = f"The row has more than {MOST_CHARACTERS} characters; a quote may never be closed."
-_FOREIGN = re.compile("[\0\ud800-\udfff]")
 
 
 class FocusError(NamedTuple):
@@ -141,7 +139,7 @@ class _Records:
     def _measured(self, lines: Iterable[str]) -> Iterator[str]:
         for number, line in enumerate(lines):
             self._size += len(line)
-            if not number and _FOREIGN.search(line):
+            if not number and FOREIGN.search(line):
                 raise csv.Error(_NOT_UTF8)  # UTF-16 has no lines that could be read
             if self._size > MOST_CHARACTERS:
                 raise csv.Error(_TOO_LONG)
@@ -223,7 +221,7 @@ def _values(told: Sequence[_Told], wrong: dict[str, str]) -> dict[str, Any]:
 def _wrong_header(names: Sequence[str]) -> list[tuple[str, str]]:
     if not names:
         return [("", "The file is empty.")]
-    if any(_FOREIGN.search(name) for name in names):
+    if any(FOREIGN.search(name) for name in names):
         return [("", _NOT_UTF8)]
     if len(names) > MOST_COLUMNS:
         return [("", f"There are more than {MOST_COLUMNS} columns.")]

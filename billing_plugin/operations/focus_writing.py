@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.money import check_currency
+from billing_plugin.operations.focus_cells import FOREIGN
 from billing_plugin.operations.focus_columns import (
     BY_NAME,
     CORRECTION,
@@ -45,7 +46,6 @@ WRITTEN = (
 _COSTS = ("BilledCost", "ContractedCost", "EffectiveCost", "ListCost")
 _SECOND = timedelta(seconds=1)
 _EXTRA = re.compile(r"x_[A-Za-z0-9_]{1,48}")
-_FOREIGN = re.compile("[\0\ud800-\udfff]")
 _Cells = dict[str, str | None]
 
 
@@ -91,9 +91,9 @@ def _cells(charge: FocusCharge, invoice_issuer: str | None) -> _Cells:
         **_quantity("Consumed", _consumed(charge)),
         **_quantity("Pricing", _priced(charge)),
         "InvoiceId": charge.invoice_id,
-        "InvoiceIssuerName": charge.invoice_issuer or invoice_issuer or charge.provider,
+        "InvoiceIssuerName": _said(charge.invoice_issuer) or invoice_issuer or charge.provider,
         "ProviderName": charge.provider,
-        "PublisherName": charge.publisher or charge.provider,
+        "PublisherName": _said(charge.publisher) or charge.provider,
         "RegionId": charge.region,
         "RegionName": charge.region,
         "ResourceId": charge.resource,
@@ -103,12 +103,12 @@ def _cells(charge: FocusCharge, invoice_issuer: str | None) -> _Cells:
 
 
 def _account(charge: FocusCharge) -> _Cells:
-    sub_account = charge.sub_account_id or charge.sub_account_name
+    id, name = _said(charge.sub_account_id), _said(charge.sub_account_name)
     return {
         "BillingAccountId": charge.account_id,
         "BillingAccountName": charge.account_name,
-        "SubAccountId": sub_account,
-        "SubAccountName": charge.sub_account_name or sub_account,
+        "SubAccountId": id or name,
+        "SubAccountName": name or id,
     }
 
 
@@ -131,7 +131,7 @@ def _sold(charge: FocusCharge) -> _Cells:
         "ServiceCategory": category,
         "ServiceName": charge.service,
         "ServiceSubcategory": charge.service_subcategory if known else other_in(category),
-        "SkuId": None if charge.category == TAX else charge.sku or needed,
+        "SkuId": None if charge.category == TAX else _said(charge.sku) or needed,
     }
 
 
@@ -163,6 +163,8 @@ def _tokens(charge: FocusCharge) -> Quantity | None:
 def _quantity(kind: str, quantity: Quantity | None) -> _Cells:
     if quantity is None:
         return {}
+    if not _said(quantity.unit):
+        raise InvalidRequest("A quantity has a unit.")
     return {f"{kind}Quantity": _number(quantity.amount), f"{kind}Unit": quantity.unit}
 
 
@@ -183,9 +185,9 @@ def _tags(tags: Mapping[str, str | bool | None]) -> str | None:
     return json.dumps(dict(tags), ensure_ascii=False, sort_keys=True) if tags else None
 
 
-def _cell(name: str, text: str | None) -> str:
-    column = BY_NAME.get(name)
-    if text is None or text == NULL or not text.strip():
+def _cell(name: str, told: str | None) -> str:
+    column, text = BY_NAME.get(name), _said(told)
+    if text is None:
         if column and not column.nullable:
             raise InvalidRequest(f"FOCUS needs a {name} of every charge.")
         return NULL
@@ -194,7 +196,12 @@ def _cell(name: str, text: str | None) -> str:
     return _checked(name, text)
 
 
+def _said(text: str | None) -> str | None:
+    """None for what would be read as null."""
+    return None if text is None or text == NULL or not text.strip() else text
+
+
 def _checked(name: str, text: str) -> str:
-    if _FOREIGN.search(text):
+    if FOREIGN.search(text):
         raise InvalidRequest(f"The {name} of a charge has a NUL or half a character in it.")
     return text

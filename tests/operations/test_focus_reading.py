@@ -289,6 +289,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "no line ends": (b"a" * 20_000_000, "characters"),
     "many columns": (b",".join(b"c%d" % n for n in range(100_000)), "columns"),
     "empty columns": (b"," * 100_000, "columns"),
+    "header of two lines": (b'"a\n\xe9",' + good_file().encode(), "UTF-8"),
     "long name": (good_file({"x_" + "a" * 1000: "1"}).encode(), "name of a column"),
     "many cells": (good_file().encode() + b"," * 100_000, "cells"),
     "text after a quote": (good_file().encode() + b'"a"b,', "CSV"),

@@ -177,6 +177,15 @@ def test_what_1_2_does_not_list_is_other() -> None:
     ]
 
 
+def test_text_that_would_be_read_as_null_is_as_good_as_none() -> None:
+    unsaid = dict.fromkeys(
+        ("sub_account_id", "publisher", "invoice_issuer", "sku", "region", "description"), "NULL"
+    )
+    [row] = cells(charge(**unsaid, sub_account_name="a"))
+    assert (row["SubAccountId"], row["SkuId"], row["PublisherName"]) == ("a", "gpt-4o", "OpenAI")
+    assert (row["InvoiceIssuerName"], row["RegionName"]) == ("Us", "NULL")
+
+
 def test_columns_of_ones_own_come_last() -> None:
     text = written(
         charge(extra={"x_Team": "=a", "x_Other": "b", "BilledCost": "9"}), extra=("x_Team",)
@@ -205,6 +214,7 @@ def test_a_column_of_ones_own_is_named_as_focus_wants(names: tuple[str, ...]) ->
         *({"tags": {"a\0": "b"}}, {"tags": {"a": "\ud800"}}),
         {"priced": Quantity(Decimal("1E1000000000"), "Tokens")},
         {"priced": Quantity(Decimal("NaN"), "Tokens")},
+        {"consumed": Quantity(Decimal(1), " ")},
     ],
     ids=repr,
 )
