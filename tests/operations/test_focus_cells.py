@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_plugin import errors
@@ -97,6 +97,7 @@ def test_an_amount_is_within_64_bits_of_nanos() -> None:
     refused(focus_cells.exact, "9999999999999999999")
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**28), 10**28))
 def test_every_amount_is_read_to_the_last_decimal(attos: int) -> None:
     text = f"{Decimal(attos).scaleb(-18):f}"

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_plugin import errors
@@ -319,6 +319,7 @@ def test_a_hostile_file_is_refused_soon_and_small(name: str) -> None:
     assert (took < 5, peak < 64 * 2**20) == (True, True)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     for text in (content, good_file().encode() + content, content + good_file().encode()):
@@ -328,6 +329,7 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
             assert refusal.code == "unreadable_file"
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(GOOD)), st.text(max_size=40), max_size=4))
 def test_any_cells_are_read_or_named(change: dict[str, str]) -> None:
     try:

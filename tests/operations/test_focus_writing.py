@@ -295,7 +295,7 @@ charges = st.builds(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(charges, max_size=3))
 def test_what_was_written_is_read_again(sold: list[FocusCharge]) -> None:
     """A file says the same after being read and written; the first time what is unknown is filled

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_plugin import Money, errors
@@ -85,6 +85,7 @@ def test_a_number_is_no_formula(text: str) -> None:
     assert parsed(["a"], [[Decimal(text)]])[1] == [decimal_text(Decimal(text))]
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.text(), min_size=2, max_size=2)))
 def test_every_text_is_read_again(rows: list[list[str]]) -> None:
     def restored(cell: str) -> str:
@@ -97,6 +98,7 @@ def test_every_text_is_read_again(rows: list[list[str]]) -> None:
     assert json.loads("".join(write_json(["a", "b"], rows))) == named
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=18, min_value=-(10**20)))
 def test_every_decimal_is_exact_and_short(amount: Decimal) -> None:
     text = decimal_text(amount)
