@@ -24,6 +24,7 @@ from billing_plugin.operations.corrections import refund_charge, reverse_entry
 from billing_plugin.operations.credits import grant_credit, list_credits, set_postpaid_limit
 from billing_plugin.operations.doctor import check_ledger, prune_idempotency_keys, verify_ledger
 from billing_plugin.operations.drafts import ItemDraft
+from billing_plugin.operations.focus import FocusImport, import_focus
 from billing_plugin.operations.holds import capture, extend, get_hold, hold, list_holds, release
 from billing_plugin.operations.imports import ImportSummary, import_usage
 from billing_plugin.operations.integrations import connect, list_integrations, list_snapshots
@@ -94,6 +95,7 @@ from billing_plugin.operations.wishes import Submission
 __all__ = [
     "CATALOGUE",
     "Breakdown",
+    "FocusImport",
     "ImportSummary",
     "ItemDraft",
     "ItemFilter",
@@ -144,6 +146,7 @@ __all__ = [
     "get_usage",
     "grant_credit",
     "hold",
+    "import_focus",
     "import_usage",
     "list_accounts",
     "list_categories",

@@ -20,8 +20,8 @@ SCOPE = ("kind", "id", "name")
 USAGE = ("amount", "unit", "sku_id", "sku_description")
 MAX_NAME_LENGTH = 200
 MAX_DESCRIPTION_LENGTH = 4_000
-MAX_TAGS, MAX_TAG_LENGTH = 50, 100
-MAX_FACTS, MAX_FACT_LENGTH = 50, 1_000
+MAX_TAGS, MAX_TAG_LENGTH = 100, 400  # key=value of the large clouds: 128 and 256 characters
+MAX_FACTS, MAX_FACT_LENGTH = 50, 4_000
 _LENGTHS = {
     "name": MAX_NAME_LENGTH,
     "description": MAX_DESCRIPTION_LENGTH,
