@@ -183,6 +183,13 @@ class Exact:
             raise InvalidRequest("An amount has at most 18 decimals.")
         return cls(*divmod(int(attos), NANOS_PER_UNIT))
 
+    @classmethod
+    def parse(cls, text: str) -> Exact:
+        """From plain decimal text such as "12.34"; more than 18 decimals are refused."""
+        if not isinstance(text, str) or not _PLAIN.fullmatch(text.strip()):
+            raise InvalidRequest("The amount is not a decimal number such as 12.34.")
+        return cls.from_decimal(Decimal(text.strip()))
+
     @property
     def amount(self) -> Decimal:
         """The exact decimal in units."""

@@ -254,7 +254,7 @@ def test_an_exact_amount_is_read_and_written_whole(attos: int, currency: str) ->
         said = Decimal(amount.text(currency))
         assert said == amount.amount
         assert said.scaleb(18) == amount.nanos * NANOS_PER_UNIT + amount.attos
-    assert Exact.from_decimal(said) == amount
+    assert Exact.from_decimal(said) == Exact.parse(amount.text(currency)) == amount
 
 
 @given(ATTOS, CURRENCIES)
@@ -283,6 +283,8 @@ WRONG: dict[str, Any] = {
     "a nineteenth decimal": lambda: Exact.from_decimal(Decimal("1E-19")),
     "no number": lambda: Exact.from_decimal(Decimal("NaN")),
     "too much": lambda: Exact.from_decimal(Decimal("1E+13")),
+    "text that is no number": lambda: Exact.parse("1e3"),
+    "no text": lambda: Exact.parse(5),  # type: ignore[arg-type]
     "no decimal": lambda: Exact.from_decimal(0.5),  # type: ignore[arg-type]
     "a sum beyond 64 bits": lambda: Exact.of_sums(MAX_NANOS, NANOS_PER_UNIT),
 }

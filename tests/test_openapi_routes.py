@@ -38,11 +38,15 @@ OPERATIONS = {
     *("listLimits", "setLimit", "getLimit", "updateLimit", "removeLimit", "listLimitNotices"),
     *("requestLimitRaise", "listLimitRaises", "getLimitRaise", "approveLimitRaise"),
     *("denyLimitRaise", "listChanges", "topUp", "getTopup", "reportSpend", "requestSync"),
+    *("listItems", "createItem", "findItem", "getItem", "updateItem", "deleteItem"),
+    *("listCategories", "createCategory", "getCategory", "updateCategory", "deleteCategory"),
+    *("summarize", "breakDown", "trend", "getStatus"),
     *("listSyncJobs", "getSyncJob", "setPostpaidLimit", "listPrices", "setPrice", "endPrice"),
 }
 BODIES = [
-    *("AccountBody", "AdjustmentBody", "BatchBody", "CaptureBody", "CreditBody", "DecisionBody"),
-    *("ExtendBody", "HoldBody", "LimitBody", "LimitChangeBody", "NothingBody", "PostpaidBody"),
+    *("AccountBody", "AdjustmentBody", "BatchBody", "CaptureBody", "CategoryBody", "CreditBody"),
+    *("DecisionBody", "ExtendBody", "HoldBody", "ItemBody", "LimitBody", "LimitChangeBody"),
+    *("NewCategoryBody", "NewItemBody", "NothingBody", "PostpaidBody"),
     *("PriceBody", "PriceEndBody", "RaiseBody"),
     *("RefundBody", "ReratingBody", "ReversalBody", "SyncBody", "TopUpBody", "UsageBody"),
 ]

@@ -76,6 +76,17 @@ def every(account_id: str) -> list[Category]:
     return sorted(query, key=lambda category: str(category.name_key))
 
 
+def names(account_id: str) -> dict[str, str]:
+    """What the account's categories are called, by id."""
+    rows = fetch_all("SELECT id, name FROM billing_category WHERE account_id = ?", (account_id,))
+    return {row[0]: row[1] for row in rows}
+
+
+def count(account_id: str) -> int:
+    """How many the account has."""
+    return int(Category.select().where(Category.account_id == account_id).count())
+
+
 def below(account_id: str, category_id: str) -> list[str]:
     """Ids of the category and of all below it, in order."""
     return sorted(row[0] for row in fetch_all(_BELOW, (account_id, category_id)))

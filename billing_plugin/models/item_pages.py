@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from billing_plugin.models.base import fetch_all, places
@@ -29,10 +30,17 @@ class Wanted(NamedTuple):
     period: Period | None = None
 
 
+class Place(NamedTuple):
+    """Where an item stands in a list, even once it has moved or is gone."""
+
+    date: datetime
+    id: str
+
+
 def page(
-    account_id: str, wanted: Wanted, *, before: CostItem | None = None, limit: int = 50
+    account_id: str, wanted: Wanted, *, before: Place | None = None, limit: int = 50
 ) -> list[CostItem]:
-    """Items of the account by date, then id, the latest first; `before` is one to go on from."""
+    """Items of the account by date, then id, the latest first; `before` is where to go on."""
     conditions: list[tuple[str, Sequence[Any]]] = [("account_id = ?", (account_id,))]
     conditions += [same(name, getattr(wanted, name)) for name in _PLAIN]
     conditions.append(among("category_id", wanted.categories))

@@ -119,8 +119,8 @@ class CostItem(NamedTuple):
 
     @property
     def usage(self) -> dict[str, Any] | None:
-        """How much was used: amount, unit, sku_id, sku_description."""
-        return None if self.usage_text is None else load(self.usage_text)
+        """How much was used: amount (a number, or exact text), unit, sku_id, sku_description."""
+        return None if self.usage_text is None else load_said(self.usage_text)
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def get(account_id: str, item_id: str, *, lock: bool = False) -> CostItem:
     suffix = locking() if lock else ""
     row = fetch_one(f"{_SELECT} WHERE id = ? AND account_id = ?{suffix}", (item_id, account_id))
     if row is None:
-        raise NotFound("There is no such item.")
+        raise NotFound(f"Item not found: {item_id[:100]}")
     return CostItem._make(row)
 
 

@@ -113,6 +113,11 @@ def newest(account_id: str, *, limit: int, provider: str | None = None) -> list[
     return list(SyncJob.select().where(wanted).order_by(SyncJob.id.desc()).limit(limit))
 
 
+def count(account_id: str) -> int:
+    """How many the account has had."""
+    return int(SyncJob.select().where(SyncJob.account_id == account_id).count())
+
+
 def start(job_id: str, at: datetime, *, silent_since: datetime) -> bool:
     """Takes a job: a pending one, or a running one whose runner was last alive before that."""
     return fetch_one(_START, (at, at, job_id, silent_since)) is not None

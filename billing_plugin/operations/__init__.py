@@ -1,5 +1,6 @@
 """Verbs: one function for each thing a caller may ask. Every door calls these and nothing else."""
 
+from billing_plugin.models.item_pages import Place
 from billing_plugin.models.usage import Usage
 from billing_plugin.operations.accounts import create_account, get_account, list_accounts
 from billing_plugin.operations.audit import list_changes
@@ -74,6 +75,7 @@ from billing_plugin.operations.raises import (
 )
 from billing_plugin.operations.reports import report_spend
 from billing_plugin.operations.rerating import rerate_usage
+from billing_plugin.operations.status import Status, check_status
 from billing_plugin.operations.sync import (
     get_sync_job,
     list_sync_jobs,
@@ -100,12 +102,14 @@ __all__ = [
     "ItemDraft",
     "ItemFilter",
     "ItemStored",
+    "Place",
     "Policy",
     "Preview",
     "PriceChange",
     "Rated",
     "Share",
     "SpendFilter",
+    "Status",
     "StoredItems",
     "Submission",
     "Summary",
@@ -121,6 +125,7 @@ __all__ = [
     "check_balance",
     "check_ledger",
     "check_past_balance",
+    "check_status",
     "connect",
     "create_account",
     "create_category",

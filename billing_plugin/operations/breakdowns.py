@@ -5,14 +5,14 @@ Every answer says which days (UTC) and sources it is about, and when it was true
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
 from billing_plugin.context import Actor, now, snapshot
 from billing_plugin.errors import InvalidRequest
-from billing_plugin.models import accounts, spend
+from billing_plugin.models import accounts, categories, spend
 from billing_plugin.models.spend import Asked, Sum
 from billing_plugin.money import NANOS_PER_UNIT, Exact, nanos_per_cent
 from billing_plugin.operations.catalogue import operation
@@ -85,12 +85,14 @@ class Summary:
 @dataclass(frozen=True, slots=True)
 class Breakdown:
     """Parts by currency, the greatest first. Where `partitions`, they are the whole: their cents
-    add up to its cents and their percentages to 100.0; by tag an item counts once for each."""
+    add up to its cents and their percentages to 100.0; by tag an item counts once for each.
+    `names` are what keys that are ids are called."""
 
     basis: Basis
     by: str
     partitions: bool
     currencies: list[Share]
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +128,12 @@ def break_down(
         question, basis = _asked(account_id, chosen)
         found = spend.sums_by_tag(question) if by == TAG else spend.sums(question, GROUPS[by])
         whole = spend.sums(question, spend.WHOLE) if by == TAG else found
+        names = categories.names(account_id) if by == "category" else {}
     if by == "recurring":
         found = [one._replace(key=_FLAGS[one.key]) for one in found]
     totals = _totals(_merged(one._replace(key="") for one in whole))
     shares = [_broken_down(total, found, partitions=by != TAG) for total in totals]
-    return Breakdown(basis, by, by != TAG, shares)
+    return Breakdown(basis, by, by != TAG, shares, names)
 
 
 @operation(scope="reports:read", effect="reads")
@@ -167,6 +170,12 @@ def apportioned(values: Sequence[int], unit: int, whole: int) -> list[int]:
     for index in order[: whole - sum(parts)]:
         parts[index] += 1
     return parts
+
+
+def total_of(totals: Iterable[Total], currency: str) -> Total:
+    """The currency's total among them; of nothing where there is none."""
+    nothing = Total(currency, Exact(0), 0, 0)
+    return next((one for one in totals if one.currency == currency), nothing)
 
 
 def _asked(account_id: str, chosen: SpendFilter) -> tuple[Asked, Basis]:

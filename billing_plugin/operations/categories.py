@@ -13,6 +13,7 @@ from billing_plugin.models import accounts, audit, categories, items
 from billing_plugin.models.categories import Category
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.drafts import known, text_within
+from billing_plugin.operations.once import Once, marked, once
 
 MAX_NAME_LENGTH = 200
 MAX_LENGTH = 2_000
@@ -31,11 +32,12 @@ def create_category(
     parent: str | None = None,
     stage_app_id: str | None = None,
     author_email: str | None = None,
+    idempotency_key: str | None = None,
 ) -> Category:
     """Adds a category; `color` is #RRGGBB, `parent` the id or name of the one above (None: top).
 
     Raises Conflict (`category_exists`) where another has the name, whatever its case, NotFound for
-    an unknown parent, InvalidRequest.
+    an unknown parent, InvalidRequest, IdempotencyConflict.
     """
     said = {
         "name": name, "description": description, "color": color, "parent": parent,
@@ -43,12 +45,9 @@ def create_category(
     }  # fmt: skip
     with write_transaction():
         at = _hold(account_id)
-        made = categories.create(account_id, at, **_columns(account_id, said))
-        audit.write(
-            actor.signature, "category.create", made.id, account_id=account_id, at=at,
-            after=facts(made),
-        )  # fmt: skip
-        return made
+        key = Once("category", idempotency_key, said)
+        made_id, replayed = once(account_id, key, lambda: _create(actor, account_id, said), at=at)
+        return marked(categories.get(account_id, made_id), replayed=replayed)
 
 
 @operation(scope="items:read", effect="reads")
@@ -89,9 +88,12 @@ def update_category(
 
 
 @operation(scope="items:write", effect="writes")
-def delete_category(actor: Actor, account_id: str, id_or_name: str) -> None:
-    """Takes a category away. Raises Conflict (`category_in_use`) while an item has it or another
-    category is below it, NotFound."""
+def delete_category(actor: Actor, account_id: str, id_or_name: str) -> Category:
+    """Takes a category away; what it was.
+
+    Raises Conflict (`category_in_use`) while an item has it or another category is below it,
+    NotFound.
+    """
     with write_transaction():
         at = _hold(account_id)
         category = categories.get(account_id, id_or_name)
@@ -102,6 +104,17 @@ def delete_category(actor: Actor, account_id: str, id_or_name: str) -> None:
             actor.signature, "category.delete", category.id, account_id=account_id, at=at,
             before=facts(category),
         )  # fmt: skip
+        return category
+
+
+def _create(actor: Actor, account_id: str, said: Mapping[str, Any]) -> str:
+    at = now()
+    made = categories.create(account_id, at, **_columns(account_id, said))
+    audit.write(
+        actor.signature, "category.create", made.id, account_id=account_id, at=at,
+        after=facts(made),
+    )  # fmt: skip
+    return str(made.id)
 
 
 def facts(category: Category) -> dict[str, Any]:

@@ -22,7 +22,7 @@ MAX_NAME_LENGTH = 200
 MAX_DESCRIPTION_LENGTH = 4_000
 MAX_TAGS, MAX_TAG_LENGTH = 100, 400  # key=value of the large clouds: 128 and 256 characters
 MAX_FACTS, MAX_FACT_LENGTH = 50, 4_000
-_LENGTHS = {
+LENGTHS = {
     "name": MAX_NAME_LENGTH,
     "description": MAX_DESCRIPTION_LENGTH,
     "provider": 200,
@@ -36,6 +36,12 @@ _LENGTHS = {
 }
 
 
+class Cents(NamedTuple):
+    """An amount in whole minor units of whatever currency the item has."""
+
+    number: int
+
+
 class ItemDraft(NamedTuple):
     """A cost item as it is said. None: not said; an item that is known keeps what it has there.
 
@@ -47,7 +53,7 @@ class ItemDraft(NamedTuple):
     """
 
     name: str
-    amount: Exact
+    amount: Exact | Cents
     currency: str | None = None
     date: datetime | None = None
     category: str | None = None
@@ -71,7 +77,7 @@ class ItemDraft(NamedTuple):
     def content(self) -> list[Any]:
         """Everything that was said, for comparison under an idempotency key."""
         date = stored_time(self.date) if self.date else ""
-        return [self.amount.nanos, self.amount.attos, date, *self[:1], *self[2:3], *self[4:]]
+        return [*_amount("amount", self.amount).values(), date, *self[:1], *self[2:3], *self[4:]]
 
 
 def said_in(draft: ItemDraft) -> dict[str, Any]:
@@ -92,7 +98,7 @@ def columns_of(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def revised(item: CostItem, columns: Mapping[str, Any]) -> CostItem:
     """The item with other columns. Raises InvalidRequest where they do not go together."""
-    now = item._replace(**columns)
+    now = _with_amount(item, columns) if "cents" in columns else item._replace(**columns)
     if now.period and not now.recurs:
         if columns.get("period"):
             raise InvalidRequest("Only a recurring item has a period.")
@@ -117,13 +123,24 @@ def text_within(name: str, value: object, length: int) -> str:
     return value if value.isascii() and "\0" not in value else storable(value)
 
 
+def _with_amount(item: CostItem, columns: Mapping[str, Any]) -> CostItem:
+    """The same, its amount said in cents of the currency that it comes to have."""
+    said = dict(columns)
+    cents = said.pop("cents")
+    now = item._replace(**said)
+    amount = Exact.from_cents(cents, now.currency)
+    return now._replace(nanos=amount.nanos, attos=amount.attos)
+
+
 def _text(name: str, value: object) -> dict[str, Any]:
     if value is None and name != "name":
         return {name: None}
-    return {name: text_within(name, value, _LENGTHS[name])}
+    return {name: text_within(name, value, LENGTHS[name])}
 
 
 def _amount(_name: str, value: object) -> dict[str, Any]:
+    if isinstance(value, Cents):
+        return {"cents": value.number}
     if not isinstance(value, Exact):
         raise InvalidRequest("An amount is exact.")
     return {"nanos": value.nanos, "attos": value.attos}
@@ -194,7 +211,7 @@ def _check_fact(name: str, fact: object) -> None:
 
 _NAMES = ItemDraft._fields
 _READ: dict[str, Callable[[str, Any], dict[str, Any]]] = {
-    **dict.fromkeys(_LENGTHS, _text),
+    **dict.fromkeys(LENGTHS, _text),
     **dict.fromkeys(("scope", "usage", "meta"), _facts),
     "amount": _amount,
     "currency": _currency,

@@ -15,6 +15,7 @@ from billing_plugin.operations.catalogue import storable
 from billing_plugin.operations.drafts import MAX_TAGS
 from billing_plugin.periods import BEGINNING, LAST_YEAR, days
 
+ITEM_SOURCES, EVERY_SOURCE = SOURCES, (*SOURCES, METERED)
 FIRST_DAY, LAST_DAY = BEGINNING.date(), date(LAST_YEAR, 12, 31)
 
 
@@ -48,14 +49,14 @@ class SpendFilter(NamedTuple):
     service: str | None = None
     since: date | None = None
     until: date | None = None
-    sources: Sequence[str] = SOURCES
+    sources: Sequence[str] = ITEM_SOURCES
 
 
 def wanted(account_id: str, said: ItemFilter) -> Wanted:
     """The filter with its ids. Raises NotFound for an unknown category, InvalidRequest."""
     _check(said)
-    if said.source is not None and said.source not in SOURCES:
-        raise InvalidRequest(f"A source is one of {', '.join(SOURCES)}.")
+    if said.source is not None and said.source not in ITEM_SOURCES:
+        raise InvalidRequest(f"A source is one of {', '.join(ITEM_SOURCES)}.")
     bounded = said.since is not None or said.until is not None
     span = span_of(said.since, said.until)
     return Wanted(
@@ -67,8 +68,8 @@ def wanted(account_id: str, said: ItemFilter) -> Wanted:
 def asked(account_id: str, said: SpendFilter) -> Asked:
     """The filter with its ids. Raises NotFound for an unknown category, InvalidRequest."""
     _check(said)
-    if not said.sources or not set(said.sources) <= {*SOURCES, METERED}:
-        raise InvalidRequest(f"Sources are {', '.join((*SOURCES, METERED))}.")
+    if not said.sources or not set(said.sources) <= set(EVERY_SOURCE):
+        raise InvalidRequest(f"Sources are {', '.join(EVERY_SOURCE)}.")
     span = span_of(said.since, said.until)
     chosen = _below(account_id, said.category)
     sources = sorted(set(said.sources))

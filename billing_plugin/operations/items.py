@@ -12,6 +12,7 @@ from billing_plugin.context import Actor, now, write_transaction
 from billing_plugin.errors import InvalidRequest, NotFound
 from billing_plugin.models import accounts, audit, categories, item_pages, items, rollups
 from billing_plugin.models.base import stored_time
+from billing_plugin.models.item_pages import Place
 from billing_plugin.models.items import MANUAL, CostItem
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.drafts import ItemDraft, columns_of, known, revised, said_in
@@ -110,19 +111,18 @@ def list_items(
     account_id: str,
     chosen: ItemFilter = EVERYTHING,
     *,
-    before: str | None = None,
+    before: Place | None = None,
     limit: int = 50,
 ) -> list[CostItem]:
-    """Items by date, the latest first, then by id; `before` is the id of one to go on from.
+    """Items by date, the latest first, then by id; `before` is the place of one to go on from.
 
-    `limit` is 1 to 1000. Raises NotFound for an unknown category or `before`, InvalidRequest.
+    `limit` is 1 to 1000. Raises NotFound for an unknown category, InvalidRequest.
     """
     del actor
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidRequest(f"limit is 1 to {MAX_PAGE}.")
     accounts.get(account_id)
-    last = items.get(account_id, before) if before else None
-    return item_pages.page(account_id, wanted(account_id, chosen), before=last, limit=limit)
+    return item_pages.page(account_id, wanted(account_id, chosen), before=before, limit=limit)
 
 
 def blank(account_id: str, currency: str, *, source: str, at: datetime) -> CostItem:

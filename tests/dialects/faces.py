@@ -13,8 +13,10 @@ from flask import Flask, Request
 from jsonschema import Draft202012Validator, FormatChecker
 
 from billing_plugin import Actor, Billing, Money, operations
+from billing_plugin.money import Exact
 from billing_plugin.operations import Usage
 from billing_plugin.operations.catalogue import OPERATOR_SCOPES
+from billing_plugin.operations.drafts import ItemDraft
 from billing_plugin.providers.fake import FakeProvider
 from tests.factories import Caller, account_with, token_of
 
@@ -66,6 +68,8 @@ CENT = {"amountCents": 1}
 DAYS = {"from": "2026-03-01", "to": "2026-03-09"}
 PRICE = {"provider": "p", "model": "m", "prices": {"input_tokens": "0.0000025"}}
 LASTING = {"amountCents": 1, "lastsS": 60}
+ITEM = {"name": "Disk", "amount": 1050}
+REF = "?provider=p&providerRef=r"
 ROUTES = [
     Route("native", "GET", f"{NATIVE}/account", "balance:read"),
     Route("native", "PUT", f"{NATIVE}/account/postpaid", "accounts:write", CENT),
@@ -109,6 +113,21 @@ ROUTES = [
     Route("native", "POST", f"{NATIVE}/topups", "topups:write", {"amount": "5.00"}, 201),
     Route("native", "GET", f"{NATIVE}/topups/<topup_id>", "topups:read", about="topup"),
     Route("native", "GET", f"{NATIVE}/spend", "reports:read"),
+    Route("native", "GET", f"{NATIVE}/items", "items:read"),
+    Route("native", "POST", f"{NATIVE}/items", "items:write", ITEM, 201),
+    Route("native", "GET", f"{NATIVE}/items/by-provider-ref", "items:read", query=REF),
+    Route("native", "GET", f"{NATIVE}/items/<item_id>", "items:read", about="item"),
+    Route("native", "PUT", f"{NATIVE}/items/<item_id>", "items:write", {}, about="item"),
+    Route("native", "DELETE", f"{NATIVE}/items/<item_id>", "items:write", about="item"),
+    Route("native", "GET", f"{NATIVE}/categories", "items:read"),
+    Route("native", "POST", f"{NATIVE}/categories", "items:write", {"name": "New"}, 201),
+    Route("native", "GET", f"{NATIVE}/categories/<id_or_name>", "items:read", about="category"),
+    Route("native", "PUT", f"{NATIVE}/categories/<id_or_name>", "items:write", {}, 200, "category"),
+    Route("native", "DELETE", f"{NATIVE}/categories/<id_or_name>", "items:write", about="category"),
+    Route("native", "GET", f"{NATIVE}/reports/summary", "reports:read"),
+    Route("native", "GET", f"{NATIVE}/reports/breakdown", "reports:read"),
+    Route("native", "GET", f"{NATIVE}/reports/trend", "reports:read"),
+    Route("native", "GET", f"{NATIVE}/status", "reports:read"),
     Route("native", "POST", f"{NATIVE}/sync", "integrations:sync", json={}, status=202),
     Route("native", "GET", f"{NATIVE}/sync/jobs", "integrations:read"),
     Route("native", "GET", f"{NATIVE}/sync/jobs/<job_id>", "integrations:read", about="job"),
@@ -135,12 +154,13 @@ def used_rules(app: Flask) -> set[tuple[str, str]]:
 def ids_of(actor: Actor) -> dict[str, str]:
     """One of each thing of the account that has an id."""
     account = str(actor.account_id)
-    limit = operations.set_limit(actor, account, Money.from_cents(9900)).limit
+    limit = operations.set_limit(actor, account, Money.from_cents(999_900)).limit
     used = Usage(model="m", cost=Money.parse("0.5"))
     record = operations.record_usage(actor, account, used).record
     wish = operations.request_limit_raise(
         actor, account, limit.id, amount=Money.parse("1"), lasts_s=60
     )
+    item = operations.create_item(actor, account, ItemDraft("x", Exact(1))).item
     price = operations.set_price(operations.operator(actor.instance), **PRICE, account_id=account)
     return {
         "limit": limit.id,
@@ -149,6 +169,8 @@ def ids_of(actor: Actor) -> dict[str, str]:
         "job": operations.request_sync(actor, account).id,
         "hold": operations.hold(actor, account, Money.from_cents(500)).hold.id,
         "raise": wish.id,
+        "item": item.id,
+        "category": operations.create_category(actor, account, f"Cost of {item.id}").id,
         "record": str(record and record.id),
         "entry": str(record and record.entry_id),
     }
@@ -164,10 +186,12 @@ def staffed(billing: Billing) -> None:
 
 
 def busy_account(billing: Billing) -> Actor:
-    """An account with credit, a use, and a connected vendor whose key is the canary."""
+    """An account with credit, a use, an item, and a connected vendor whose key is the canary."""
     actor = account_with(billing, "100")
     account = str(actor.account_id)
     operations.record_usage(actor, account, Usage(model="m", cost=Money.parse("0.5")))
+    known = ItemDraft("Known by its provider", Exact(1), provider="p", provider_ref="r")
+    operations.create_item(actor, account, known)
     operations.connect(actor, account, "fake", credentials={"api_key": SECRET})
     return actor
 

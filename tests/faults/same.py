@@ -125,6 +125,11 @@ def request_limit_raise(actor: Actor, account_id: str, about: str) -> Answer:
     return f"{done.id} {done.until_at}", None
 
 
+def create_category(actor: Actor, account_id: str, _: str) -> Answer:
+    made = operations.create_category(actor, account_id, "Cloud", idempotency_key=KEY)
+    return f"{made.id} {made.updated_at}", made.replayed
+
+
 def create_item(actor: Actor, account_id: str, _: str) -> Answer:
     draft = operations.ItemDraft("n", Exact(17), provider="p", provider_ref="r", tags=["t"])
     done = operations.create_item(actor, account_id, draft, idempotency_key=KEY)
@@ -153,6 +158,7 @@ ASKED: dict[str, Callable[[Actor, str, str], Answer]] = {
     "create_item": create_item,
     "set_price": set_price,
     "end_price": end_price,
+    "create_category": create_category,
 }
 
 

@@ -46,6 +46,7 @@ EFFECTS: dict[str, dict[str, int]] = {
     "create_item": {"item": 1, "item_tag": 1, "audit": 1},
     "set_price": {"price": 1, "price_version": 1},
     "end_price": {},
+    "create_category": {"category": 1, "audit": 1},
 }
 # where the sums of items stand, by database: the doctor counts them
 SUMS = ("spend_day", "spend_month", "spend_date", "spend_tag", "spend_delta")

@@ -8,7 +8,7 @@ from billing_plugin import Billing
 from billing_plugin.context import write_transaction
 from billing_plugin.models import item_pages, items
 from billing_plugin.models.base import stored_time
-from billing_plugin.models.item_pages import Wanted, among, same
+from billing_plugin.models.item_pages import Place, Wanted, among, same
 from billing_plugin.operations.items import blank
 from billing_plugin.periods import Period
 from tests.factories import START
@@ -28,7 +28,8 @@ def test_pages_go_on_where_the_last_one_ended(billing: Billing) -> None:
         found = item_pages.page("acct_x", Wanted(), limit=7)
         assert "".join(one.name for one in found) == "6304152"
         for number in range(1, 7):
-            rest = item_pages.page("acct_x", Wanted(), before=found[number - 1], limit=9)
+            last = Place(found[number - 1].date, found[number - 1].id)
+            rest = item_pages.page("acct_x", Wanted(), before=last, limit=9)
             assert rest == found[number:]
         span = Wanted(period=Period(START - DAY, START))
         assert "".join(one.name for one in item_pages.page("acct_x", span)) == "41"

@@ -128,3 +128,11 @@ def test_a_slot_is_taken_once_for_ever() -> None:
     assert sync_jobs.claim_slot("sync", 7, LATER) is False
     assert not sync_jobs.slot_is_free("sync", 7)
     assert sync_jobs.claim_slot("other", 7, START) is True
+
+
+def test_jobs_are_counted_by_account(billing: Billing, actor: Actor) -> None:
+    other = str(account_with(billing).account_id)
+    for number, owner in enumerate((str(actor.account_id), str(actor.account_id), other)):
+        sync_jobs.create(owner, "request", START + timedelta(seconds=number))
+    assert sync_jobs.count(str(actor.account_id)) == 2
+    assert (sync_jobs.count(other), sync_jobs.count("acct_x")) == (1, 0)

@@ -97,3 +97,99 @@ def exact(document: Any) -> str:
 def with_ids(rows: list[dict[str, Any]], answered: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of a seed with the ids that were really given out."""
     return [row | {"id": given["id"]} for row, given in zip(rows, answered, strict=True)]
+
+
+ITEM_BODY = json.loads("""
+{
+"name": "GCP Compute Engine",
+"amount": 1050,
+"currency": "USD",
+"provider": "gcp",
+"providerRef": "gcp-inv-2026-03",
+"tags": ["compute", "production"],
+"description": "March compute costs",
+"recurring": true,
+"period": "monthly"
+}
+""")
+
+ITEM = json.loads("""
+{
+"success": true,
+"data": {
+"id": "abc123def456",
+"name": "GCP Compute Engine",
+"amount": 1050,
+"currency": "USD",
+"provider": "gcp",
+"providerRef": "gcp-inv-2026-03",
+"tags": ["compute", "production"],
+"description": "March compute costs",
+"recurring": true,
+"period": "monthly",
+"date": "2026-03-05T12:00:00.000Z",
+"createdAt": "2026-03-05T12:00:00.000Z",
+"updatedAt": "2026-03-05T12:00:00.000Z"
+}
+}
+""")
+
+SUMMARY = json.loads("""
+{
+"success": true,
+"data": {
+"totalAmount": 52500,
+"itemCount": 15,
+"currency": "USD",
+"from": "2026-03-01",
+"to": "2026-03-31"
+}
+}
+""")
+
+BREAKDOWN = json.loads("""
+{
+"success": true,
+"data": [
+{ "key": "gcp", "amount": 35000, "count": 8, "percentage": 66.7 },
+{ "key": "openai", "amount": 17500, "count": 7, "percentage": 33.3 }
+]
+}
+""")
+
+TREND = json.loads("""
+{
+"success": true,
+"data": [
+{ "date": "2026-01", "amount": 45000, "count": 12 },
+{ "date": "2026-02", "amount": 48000, "count": 14 },
+{ "date": "2026-03", "amount": 52500, "count": 15 }
+]
+}
+""")
+
+STATUS = json.loads("""
+{
+"success": true,
+"data": {
+"initialized": true,
+"config": { "version": 1, "currency": "USD" },
+"totalItems": 42,
+"totalCategories": 5,
+"totalSyncJobs": 3,
+"totalAmount": 150000,
+"currency": "USD",
+"storageType": "file"
+}
+}
+""")
+
+NOT_FOUND = json.loads("""
+{
+"success": false,
+"error": {
+"code": "NOT_FOUND",
+"message": "Item not found: abc123def456"
+}
+}
+""")

@@ -42,8 +42,8 @@ CHANGE = shape(
 def list_changes(query: dict[str, Any]) -> Response:
     """List changes
 
-    Newest first: of limits, keys, raises, holds and allowances, or with `money=true` of the
-    balance.
+    Newest first: of limits, keys, raises, holds, allowances, items and categories, or with
+    `money=true` of the balance.
     """
     listing = Listing("changes", account_id(), query)
     found = operations.list_changes(

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from flask import Response, request, send_from_directory
 
+from billing_plugin.dialects.native import items
 from billing_plugin.dialects.native.face import native
 from billing_plugin.dialects.native.shapes import AT_MOST_ONE, ONE_AMOUNT
 from billing_plugin.dialects.openapi import document
@@ -19,6 +20,12 @@ ONE = (
     "RaiseBody",
 )
 AT_MOST = ("HoldBody", "CaptureBody", "LimitChangeBody")
+RULES = (
+    *((name, ONE_AMOUNT) for name in ONE),
+    *((name, AT_MOST_ONE) for name in AT_MOST),
+    ("NewItemBody", items.ONE_AMOUNT),
+    ("ItemBody", items.AT_MOST_ONE),
+)
 STATIC = Path(__file__).parent / "static"
 TITLE = "Billing API"
 POLICY = (
@@ -69,7 +76,6 @@ def _here() -> str:
 @lru_cache(maxsize=16)  # the face is one in every app; only where it is mounted differs
 def _document(prefix: str) -> dict[str, Any]:
     written = document(native, prefix, title=TITLE)
-    for rule, bodies in ((ONE_AMOUNT, ONE), (AT_MOST_ONE, AT_MOST)):
-        for body in bodies:
-            written["components"]["schemas"][body] |= rule
+    for body, rule in RULES:
+        written["components"]["schemas"][body] |= rule
     return written

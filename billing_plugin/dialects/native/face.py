@@ -31,6 +31,8 @@ ERROR = Shape(
     )
     | {"additionalProperties": True}
 )
+# codes of seed 001 that are not our own in capitals
+_CODES = {"invalid_request": "VALIDATION_ERROR", "category_exists": "CONFLICT"}
 _KEY = re.compile("[!-~]{1,255}")
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -47,8 +49,14 @@ META = shape(
 )
 
 
-class Page(Shape):
-    """The shape of a list that comes page by page, with `meta` beside it."""
+class Beside(Shape):
+    """A shape of data with something beside it: `meta`, of the shape `beside`."""
+
+    beside: Shape = META
+
+
+class Page(Beside):
+    """The shape of a list that comes page by page."""
 
 
 class Native(Dialect):
@@ -59,7 +67,7 @@ class Native(Dialect):
 
     def write_error(self, error: BillingError) -> Response:
         """`{"success": false, "error": {...}}`; facts of the error stand beside its message."""
-        code = "VALIDATION_ERROR" if error.code == "invalid_request" else error.code.upper()
+        code = _CODES.get(error.code) or error.code.upper()
         facts = {camel(name): value for name, value in error.extra.items()}
         body = {"code": code, "message": error.message, "retryable": error.retryable}
         return reply(
@@ -78,8 +86,8 @@ class Native(Dialect):
     def success(self, content: Shape) -> Shape:
         """The envelope around what a route returns."""
         known = {"success": {"const": True}, "data": content}
-        if isinstance(content, Page):
-            known["meta"] = META
+        if isinstance(content, Beside):
+            known["meta"] = content.beside
         return Shape(
             type="object", properties=known, required=list(known), additionalProperties=False
         )

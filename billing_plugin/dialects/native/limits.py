@@ -17,9 +17,15 @@ from billing_plugin.dialects.native.etags import (
     unless_seen,
 )
 from billing_plugin.dialects.native.face import idempotency_key, native, ok
-from billing_plugin.dialects.native.shapes import MONEY, AmountBody, amount_of, money, stated
+from billing_plugin.dialects.native.shapes import (
+    MONEY,
+    REMOVED,
+    AmountBody,
+    amount_of,
+    money,
+    stated,
+)
 from billing_plugin.dialects.openapi import (
-    FLAG,
     TEXT,
     TIME,
     WHOLE,
@@ -104,7 +110,6 @@ LIMIT = shape(
     buckets=many(BUCKET),
     revision=WHOLE,
 )
-REMOVED = shape("Removed", "What was removed.", deleted=FLAG, id=TEXT)
 NOTICE = shape(
     "LimitNotice",
     "What a soft limit (`reached`) or a shadow limit (`would_refuse`) has noted in one window.",

@@ -16,7 +16,7 @@ from marshmallow import ValidationError, fields, validate
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import currency
 from billing_plugin.dialects.native.face import Strict
-from billing_plugin.dialects.openapi import TEXT, WHOLE, Shape, shape
+from billing_plugin.dialects.openapi import FLAG, TEXT, WHOLE, Shape, shape
 from billing_plugin.dialects.wire import camel
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.money import MAX_CENTS, Money
@@ -31,6 +31,8 @@ MONEY = shape(
     cents=WHOLE,
     currency=TEXT,
 )
+
+REMOVED = shape("Removed", "What is gone.", deleted=FLAG, id=TEXT)
 
 
 def pattern(text: str) -> validate.Regexp:

@@ -1,0 +1,221 @@
+"""Native: reports of cost items, as in the "Billing API" of seed 001: whole cents, with the exact
+amount beside.
+
+Currencies never add: a report shows one, the account's unless `currency` names another, and names
+the others in `meta`, where it also says which days and sources it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import marshmallow
+from flask import Response
+from marshmallow import fields, validate
+from webargs.fields import DelimitedList
+
+from billing_plugin import operations
+from billing_plugin.dialects.dialect import account_id, actor, currency
+from billing_plugin.dialects.native.face import Beside, Strict, native, ok
+from billing_plugin.dialects.native.items import Day
+from billing_plugin.dialects.native.shapes import pattern
+from billing_plugin.dialects.openapi import FLAG, TEXT, TIME, WHOLE, Shape, many, nullable, shape
+from billing_plugin.operations.breakdowns import (
+    GROUPS,
+    INTERVALS,
+    TAG,
+    Basis,
+    Part,
+    Share,
+    Total,
+    total_of,
+)
+from billing_plugin.operations.item_filters import EVERY_SOURCE, ITEM_SOURCES, SpendFilter
+
+TAGS = ["Reports"]
+_TEXT = validate.Length(min=1, max=500)
+
+
+class SummaryQuery(Strict):
+    """What is added up; `from` and `to` are UTC days, both included."""
+
+    category = fields.String(load_default=None, validate=_TEXT)
+    provider = fields.String(load_default=None, validate=_TEXT)
+    service = fields.String(load_default=None, validate=_TEXT)
+    to = Day(load_default=None)
+    source = DelimitedList(
+        fields.String(validate=validate.OneOf(EVERY_SOURCE)),
+        validate=validate.Length(min=1),
+    )
+    currency = fields.String(load_default=None, validate=pattern("[A-Z]{3}"))
+    since = Day(load_default=None, data_key="from")
+
+
+class BreakdownQuery(SummaryQuery):
+    """By what."""
+
+    by = fields.String(load_default="provider", validate=validate.OneOf((*GROUPS, TAG)))
+
+
+class TrendQuery(SummaryQuery):
+    """Days, weeks (ISO, from Monday) or months."""
+
+    interval = fields.String(load_default="month", validate=validate.OneOf(tuple(INTERVALS)))
+
+
+DAY = Shape(type="string", format="date")
+DAYS: dict[str, Any] = {"from": nullable(DAY), "to": nullable(DAY)}
+BASIS: dict[str, Any] = {
+    **DAYS, "zone": TEXT, "sources": many(TEXT), "asOf": TIME,
+    "currency": TEXT, "otherCurrencies": many(TEXT), "totalAmount": WHOLE, "totalExact": TEXT,
+    "itemCount": WHOLE, "partitions": FLAG,
+}  # fmt: skip
+
+
+class Report(Beside):
+    """The shape of a report, with what it is about beside it."""
+
+    beside = shape(
+        "ReportMeta",
+        "What a report is about, and its total. Where `partitions`, the parts are the whole: their"
+        " cents and percentages add up.",
+        **BASIS,
+    )
+
+
+SUMMARY = Report(
+    shape(
+        "SpendSummary",
+        "What the items add up to.",
+        **DAYS,
+        totalAmount=WHOLE,
+        totalExact=TEXT,
+        itemCount=WHOLE,
+        currency=TEXT,
+    )
+)
+PART = shape(
+    "SpendPart",
+    "One part, the greatest first. `value` is what `key` stands for: a category's id, null where"
+    " items say nothing there. `percentage` is null where the whole is nothing.",
+    key=TEXT,
+    value=nullable(TEXT),
+    amount=WHOLE,
+    amountExact=TEXT,
+    count=WHOLE,
+    percentage=nullable(Shape(type="number")),
+)
+STEP = shape(
+    "SpendStep",
+    "One day (2026-03-09), ISO week (2026-W10) or month (2026-03) that has items.",
+    date=TEXT,
+    amount=WHOLE,
+    amountExact=TEXT,
+    count=WHOLE,
+)
+BREAKDOWN, TREND = Report(many(PART)), Report(many(STEP))
+# what stands for items that say nothing there
+_NO_CATEGORY, _NOTHING = "uncategorized", "none"
+
+
+@native.view(answers={200: SUMMARY}, refusals=(404,), tags=TAGS)
+@native.arguments(SummaryQuery(), location="query", unknown=marshmallow.RAISE)
+def summarize(query: dict[str, Any]) -> Response:
+    """Sum up"""
+    report = operations.summarize(actor(), account_id(), _chosen(query))
+    wanted = query["currency"] or currency()
+    total = total_of(report.totals, wanted)
+    data = {
+        "totalAmount": total.cents,
+        "totalExact": total.amount.text(wanted),
+        "itemCount": total.count,
+        "currency": wanted,
+        "from": _day(report.basis.since),
+        "to": _day(report.basis.until),
+    }
+    return ok(data, meta=_meta(report.basis, report.totals, total, partitions=True))
+
+
+@native.view(answers={200: BREAKDOWN}, refusals=(404,), tags=TAGS)
+@native.arguments(BreakdownQuery(), location="query", unknown=marshmallow.RAISE)
+def break_down(query: dict[str, Any]) -> Response:
+    """Break spending down
+
+    By tag an item counts once for each of its tags, so that the parts are not the whole.
+    """
+    by = query["by"]
+    report = operations.break_down(actor(), account_id(), _chosen(query), by=by)
+    total, parts = _share(report.currencies, query["currency"] or currency())
+    names = {**report.names, "": _NO_CATEGORY if by == "category" else _NOTHING}
+    data = [
+        {
+            "key": names.get(part.key, part.key),
+            "value": part.key or None,
+            **_figures(part, total.currency),
+            "percentage": None if part.percentage is None else float(part.percentage),
+        }
+        for part in parts
+    ]
+    totals = [one.total for one in report.currencies]
+    return ok(data, meta=_meta(report.basis, totals, total, partitions=report.partitions))
+
+
+@native.view(answers={200: TREND}, refusals=(404,), tags=TAGS)
+@native.arguments(TrendQuery(), location="query", unknown=marshmallow.RAISE)
+def trend(query: dict[str, Any]) -> Response:
+    """See spending over time"""
+    chosen, interval = _chosen(query), query["interval"]
+    report = operations.trend(actor(), account_id(), chosen, interval=interval)
+    total, parts = _share(report.currencies, query["currency"] or currency())
+    data = [{"date": part.key, **_figures(part, total.currency)} for part in parts]
+    totals = [one.total for one in report.currencies]
+    return ok(data, meta=_meta(report.basis, totals, total, partitions=True))
+
+
+def _chosen(query: dict[str, Any]) -> SpendFilter:
+    return SpendFilter(
+        category=query["category"],
+        provider=query["provider"],
+        service=query["service"],
+        since=query["since"],
+        until=query["to"],
+        sources=query.get("source", ITEM_SOURCES),
+    )
+
+
+def _figures(part: Part, currency: str) -> dict[str, Any]:
+    return {
+        "amount": part.cents,
+        "amountExact": part.amount.text(currency),
+        "count": part.count,
+    }
+
+
+def _share(shares: Sequence[Share], wanted: str) -> tuple[Total, list[Part]]:
+    for share in shares:
+        if share.total.currency == wanted:
+            return share.total, share.parts
+    return total_of([], wanted), []
+
+
+def _meta(
+    basis: Basis, totals: Sequence[Total], total: Total, *, partitions: bool
+) -> dict[str, Any]:
+    return {
+        "from": _day(basis.since),
+        "to": _day(basis.until),
+        "zone": basis.zone,
+        "sources": list(basis.sources),
+        "asOf": basis.as_of,
+        "currency": total.currency,
+        "otherCurrencies": [one.currency for one in totals if one.currency != total.currency],
+        "totalAmount": total.cents,
+        "totalExact": total.amount.text(total.currency),
+        "itemCount": total.count,
+        "partitions": partitions,
+    }
+
+
+def _day(day: Any) -> str | None:
+    return None if day is None else str(day)
