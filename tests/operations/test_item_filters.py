@@ -45,7 +45,7 @@ def test_sources_are_each_named_once(billing: Billing) -> None:
 @pytest.mark.parametrize(
     "chosen",
     [
-        ItemFilter(source="metered"), ItemFilter(tags=[]), ItemFilter(tags=["x"] * 51),
+        ItemFilter(source="metered"), ItemFilter(tags=[]), ItemFilter(tags=["x"] * 101),
         ItemFilter(tags=["\0"]), ItemFilter(author="\ud800"), ItemFilter(since=date(1969, 1, 1)),
     ],
 )  # fmt: skip
