@@ -88,7 +88,6 @@ class Bulk:
             dims = Dims(self.actor.key_id, self.actor.agent, *group.rated[:2], {})
             if not till.spend_together(dims, group.nanos, span=(group.since, group.until)):
                 raise Unusual
-            till.book.hold(-group.nanos)
             till.book.enter(_movement(group), group.entry_id)
         till.close()
 

@@ -31,8 +31,9 @@ class Till:
         return self._refusal(dims, nanos, at) if found and self.expire_holds() else found
 
     def spend_together(self, dims: Dims, nanos: int, *, span: tuple[datetime, datetime]) -> bool:
-        """Takes the sum of many uses of the same, whose records are stored, if it fits whole. False
-        where it does not, or where they lie in several windows, or in one not counted before."""
+        """Counts the sum of many uses of the same, whose records are stored, if it fits whole; the
+        caller enters it in the book. False where it does not, or where they lie in several windows,
+        or in one not counted before."""
         first, last = span
         if not self.ceilings.have_counted(dims, last):
             return False
@@ -41,7 +42,6 @@ class Till:
         if self._refusal(dims, nanos, last):
             return False
         self.ceilings.spend(dims, nanos, last)
-        self.book.hold(nanos)  # until its entry is written
         return True
 
     def require(self, nanos: int) -> None:
