@@ -110,7 +110,7 @@ class Outage:
             log.error("%s %s", error.code, error.details)  # noqa: TRY400 (no trace in a log)
             await _answer(503, error.code, error.message)(scope, receive, send)
         except Exception as error:
-            log.error("internal_error %s", place_of(error))  # noqa: TRY400
+            log.error("internal_error %s", place_of(error))  # noqa: TRY400 (as above)
             await _answer(500, "internal_error", "Something went wrong on our side.")(
                 scope, receive, send
             )
