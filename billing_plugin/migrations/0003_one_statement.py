@@ -15,6 +15,11 @@ ASKED = """
   account text, currency_ text, version bigint, at timestamptz, since timestamptz,
   until timestamptz, limits text[], buckets text[], starts timestamptz[], ceilings bigint[]
 """
+# Whenever the plans are made, also while the tables are empty, the rows are found by their indexes.
+PLANNED = """
+  SET plan_cache_mode = force_generic_plan
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+"""
 # Nothing below is reached unless the account is as the caller saw it and `need` fits.
 OPENED = """
   SELECT a.currency, a.posted_nanos, a.held_nanos, a.postpaid_nanos, a.sequence, a.seal,
@@ -25,23 +30,18 @@ OPENED = """
       OR (need > 0 AND own.posted_nanos - own.held_nanos - need < -own.postpaid_nanos) THEN
     RETURN NULL;
   END IF;
-  IF need > 0 AND cardinality(limits) > 0 THEN
-    SELECT count(*) INTO fitting
+  SELECT EXISTS (SELECT FROM billing_idempotency_key k WHERE {known}), (SELECT count(*)
       FROM unnest(limits, buckets, starts, ceilings{needs})
         AS c (id, bucket, start, ceiling{needs})
       JOIN billing_limit_counter k
         ON k.limit_id = c.id AND k.bucket = c.bucket AND k.window_start = c.start
-      WHERE k.spent_nanos + k.held_nanos + {need} <= c.ceiling;
-    IF fitting < cardinality(limits) THEN RETURN NULL; END IF;
-  END IF;
+      WHERE k.spent_nanos + k.held_nanos + {need} <= c.ceiling) INTO is_known, fitting;
+  IF is_known OR (need > 0 AND fitting < cardinality(limits)) THEN RETURN NULL; END IF;
 """
 REMEMBERED = """
-  IF digest IS NOT NULL THEN
-    INSERT INTO billing_idempotency_key (digest, content, result_id, day_number)
-      VALUES (digest, content, result_id, floor(extract(epoch FROM moment) / 86400))
-      ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN RETURN NULL; END IF;
-  END IF;
+  remembered AS (INSERT INTO billing_idempotency_key (digest, content, result_id, day_number)
+    SELECT digest, content, result_id, floor(extract(epoch FROM moment) / 86400)
+      WHERE digest IS NOT NULL)
 """
 COUNTED = """
   counted AS (UPDATE billing_limit_counter k
@@ -54,19 +54,18 @@ COUNTED = """
 SPEND = """
 CREATE FUNCTION billing_spend({asked}, digest bytea, content bytea, spend bigint, reserve bigint,
   entry text[], said text, used text[], hold text, effective_at timestamptz)
-RETURNS timestamptz LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+RETURNS timestamptz LANGUAGE plpgsql {planned} AS $$
 #variable_conflict use_variable
 DECLARE
   own record;
   moment timestamptz;
   effective timestamptz;
   fitting bigint;
+  is_known boolean;
   need bigint := spend + reserve;
   result_id text := used[1];
 BEGIN
   {opened}
-  -- Nothing below could undo a capture whose key turns out to be known.
-  IF hold IS NOT NULL AND digest IS NOT NULL THEN RETURN NULL; END IF;
   IF hold IS NOT NULL THEN
     UPDATE billing_hold h SET status = 'captured', captured_nanos = spend, resolved_at = moment,
         record_id = used[1]
@@ -74,12 +73,11 @@ BEGIN
         AND h.amount_nanos = -reserve AND h.amount_nanos >= spend;
     IF NOT FOUND THEN RETURN NULL; END IF;
   END IF;
-  {remembered}
   effective := coalesce(effective_at, moment);
   own.seal := encode(sha256(convert_to(concat_ws(E'\\n', own.seal, own.sequence + 1,
       own.posted_nanos - spend, to_char(effective AT TIME ZONE 'UTC', {iso}),
       to_char(moment AT TIME ZONE 'UTC', {iso}), said), 'UTF8')), 'hex');
-  WITH {counted},
+  WITH {remembered}, {counted},
   entered AS (INSERT INTO billing_ledger_entry (id, account_id, counter_account, kind,
       amount_nanos, currency, balance_after_nanos, sequence, actor, key_id, request_id, metadata,
       effective_at, recorded_at, seal)
@@ -107,19 +105,19 @@ END $$
 RESERVE = """
 CREATE FUNCTION billing_reserve({asked}, digest bytea, content bytea, reserve bigint,
   wanted text[], lasting interval)
-RETURNS timestamptz LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+RETURNS timestamptz LANGUAGE plpgsql {planned} AS $$
 #variable_conflict use_variable
 DECLARE
   own record;
   moment timestamptz;
   fitting bigint;
+  is_known boolean;
   spend bigint := 0;
   need bigint := reserve;
   result_id text := wanted[1];
 BEGIN
   {opened}
-  {remembered}
-  WITH {counted},
+  WITH {remembered}, {counted},
   held AS (INSERT INTO billing_hold (id, account_id, amount_nanos, currency, status, actor, key_id,
       request_id, agent, provider, model, metadata, created_at, expires_at)
     VALUES (wanted[1], account, reserve, currency_, 'open', wanted[2], wanted[3], wanted[4],
@@ -134,13 +132,14 @@ END $$
 # said, key_id, agent, provider, model, quantities, price, metadata
 SPEND_ALL = """
 CREATE FUNCTION billing_spend_all({asked}, needs bigint[], spend bigint, uses jsonb)
-RETURNS timestamptz LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+RETURNS timestamptz LANGUAGE plpgsql {planned} AS $$
 #variable_conflict use_variable
 DECLARE
   own record;
   moment timestamptz;
   moment_text text;
   fitting bigint;
+  is_known boolean;
   need bigint := spend;
   balance bigint;
   seal text;
@@ -149,10 +148,6 @@ DECLARE
   use jsonb;
 BEGIN
   {opened}
-  IF EXISTS (SELECT FROM jsonb_array_elements(uses) AS u JOIN billing_idempotency_key k
-      ON k.digest = decode(u->>0, 'hex')) THEN
-    RETURN NULL;
-  END IF;
   moment_text := to_char(moment AT TIME ZONE 'UTC', {iso});
   balance := own.posted_nanos;
   seal := own.seal;
@@ -196,10 +191,18 @@ END $$
 """
 PARTS = {
     "asked": ASKED,
+    "planned": PLANNED,
     "opened": OPENED,
     "remembered": REMEMBERED,
     "counted": COUNTED,
     "iso": ISO,
+}
+ONE = {"need": "need", "needs": "", "known": "k.digest = digest"}
+MANY = {
+    "need": "c.needs",
+    "needs": ", needs",
+    "known": """k.digest = ANY (
+      ARRAY(SELECT decode(u->>0, 'hex') FROM jsonb_array_elements(uses) AS u))""",
 }
 
 
@@ -207,8 +210,8 @@ def up(migrator: SchemaMigrator, db: Database) -> None:  # noqa: ARG001 (the run
     """Creates the functions where there are functions."""
     if isinstance(db, PostgresqlDatabase):
         for function in (SPEND, RESERVE):
-            db.execute_sql(_put_together(function, {"need": "need", "needs": ""}))
-        db.execute_sql(_put_together(SPEND_ALL, {"need": "c.needs", "needs": ", needs"}))
+            db.execute_sql(_put_together(function, ONE))
+        db.execute_sql(_put_together(SPEND_ALL, MANY))
 
 
 def _put_together(function: str, parts: dict[str, str]) -> str:

@@ -13,6 +13,7 @@ import pytest
 from billing_plugin import Actor, Billing, Money, errors, operations
 from billing_plugin.context import is_sqlite, now, write_transaction
 from billing_plugin.models import idempotency, moves
+from billing_plugin.models.base import fetch_all
 from billing_plugin.models.moves import Move
 from billing_plugin.operations import Submission, Usage, group, quick
 from billing_plugin.operations.wishes import wishes_of
@@ -146,6 +147,30 @@ def test_all_or_none_of_several_are_carried_out(
         with write_transaction():
             assert moves.carry_out_all(together(actor, "y", "z")) is None
     assert everything(billing) == before
+
+
+def test_no_table_is_read_through_however_small_it_was_at_first(
+    billing: Billing, actor: Actor, account_id: str
+) -> None:
+    """A session keeps the plans that it made while the tables were almost empty."""
+    with billing.instance.active():
+        if is_sqlite():
+            return
+        before = read_through()
+        for number in range(3):
+            charge(actor, "1", idempotency_key=f"alone {number}")
+            together_now = together(actor, f"{number}", f"{number} too", units="1")
+            assert moves.carry_out_all(together_now) is not None
+            operations.hold(actor, account_id, Money.parse("1"), provider="p", model="m")
+        assert read_through() == before
+
+
+def read_through() -> list[Any]:
+    """How often each table was read from end to end so far."""
+    fetch_all("SELECT pg_stat_force_next_flush()")
+    return fetch_all(
+        "SELECT relname, seq_scan FROM pg_stat_user_tables ORDER BY relname"
+    )
 
 
 class NothingError(Exception):
