@@ -192,7 +192,7 @@ def carry_out_all(moves: Sequence[Move]) -> datetime | None:
     asked = _asked(whole)[: -len(Intent._fields)]
     spend, uses = sum(move.spend for move in moves), ",".join([move.tell() for move in moves])
     said = (*asked, array_of(needs), spend, f"[{uses}]")
-    return read_time(database.execute_sql(_SPEND_ALL_THERE, said).fetchone()[0])
+    return _moment(_SPEND_ALL_THERE, said)
 
 
 def _added_up(moves: Iterable[Move]) -> tuple[list[Count], list[int]]:
@@ -206,8 +206,19 @@ def _added_up(moves: Iterable[Move]) -> tuple[list[Count], list[int]]:
 
 def _in_one_statement(move: Move) -> datetime | None:
     sql, said = (_RESERVE_THERE, _reserved(move)) if move.hold else (_SPEND_THERE, _spent(move))
-    row = context.current().database.execute_sql(sql, (*_asked(move), *said)).fetchone()
-    return read_time(row[0])
+    return _moment(sql, (*_asked(move), *said))
+
+
+def _moment(sql: str, said: tuple[Any, ...]) -> datetime | None:
+    """What a function answers. The cursor stays with its connection: a new one for each statement
+    costs a twentieth of a charge."""
+    connection: Any = context.current().database.connection()
+    with driver_errors():
+        try:
+            cursor = connection.billing_cursor
+        except AttributeError:
+            cursor = connection.billing_cursor = connection.cursor()
+        return read_time(cursor.execute(sql, said, prepare=True).fetchone()[0])
 
 
 def _asked(move: Move) -> tuple[Any, ...]:
