@@ -13,6 +13,7 @@ from functools import cache
 
 from billing_plugin import context
 from billing_plugin.models import idempotency, ledger, usage
+from billing_plugin.models.base import Row
 from billing_plugin.models.ceilings import COUNTER_COLUMNS, COUNTER_UPSERT, Ceilings
 from billing_plugin.models.idempotency import Intent
 from billing_plugin.models.ledger import Book
@@ -36,20 +37,29 @@ def write(
 ) -> None:  # fmt: skip
     """Stores all of it in the present transaction, under the account's lock."""
     if context.is_sqlite() or len(records) > FEW:
+        usage.insert(map(tuple, records), number=len(records))
+        idempotency.remember(done, book.at)
+        close(book, ceilings, usage.rolled_up(records))
+        return
+    day = idempotency.day_of(book.at)
+    keys = [(i.digest.hex(), i.content.hex(), result, day) for i, result in done]
+    rolled = usage.rolled_up(records)
+    _at_once(book, ceilings, recorded=records, remembered=keys, rolled=rolled)
+
+
+def close(book: Book, ceilings: Ceilings, rolled: Sequence[Row]) -> None:
+    """Stores balance, entries, counters and the roll-up of records that are stored already."""
+    if context.is_sqlite():
         book.close()
         ceilings.store()
-        usage.store(records)
-        idempotency.remember(done, book.at)
-        return
+        usage.roll_up(rolled)
+    else:
+        _at_once(book, ceilings, rolled=rolled)
+
+
+def _at_once(book: Book, ceilings: Ceilings, **rows: Sequence[Row]) -> None:
     ceilings.store_notices()
-    day = idempotency.day_of(book.at)
-    rows = {
-        "entered": book.take_rows(),
-        "recorded": records,
-        "remembered": [(i.digest.hex(), i.content.hex(), result, day) for i, result in done],
-        "counted": ceilings.changed_rows(),
-        "rolled": usage.rolled_up(records),
-    }
+    rows |= {"entered": book.take_rows(), "counted": ceilings.changed_rows()}
     book.close(before=(_statement(), json.dumps(rows)))
 
 

@@ -214,7 +214,7 @@ class UsageRecord(NamedTuple):
 def store(records: Sequence[UsageRecord]) -> None:
     """Stores records in the present transaction and adds them to the roll-up."""
     insert(map(tuple, records), number=len(records))
-    roll_up(records)
+    roll_up(rolled_up(records))
 
 
 def insert(rows: Iterable[Row], *, number: int) -> None:
@@ -222,9 +222,9 @@ def insert(rows: Iterable[Row], *, number: int) -> None:
     insert_many(TABLE, COLUMNS, rows, number=number)
 
 
-def roll_up(records: Iterable[UsageRecord]) -> None:
-    """Adds records to the roll-up."""
-    execute_many(ROLL_UP, rolled_up(records))
+def roll_up(rolled: Sequence[Row]) -> None:
+    """Adds to the roll-up what `rolled_up` found."""
+    execute_many(ROLL_UP, rolled)
 
 
 def get(account_id: str, record_id: str) -> UsageRecord:

@@ -15,7 +15,7 @@ from datetime import datetime
 from billing_plugin import ids
 from billing_plugin.context import Actor
 from billing_plugin.errors import BillingError
-from billing_plugin.models import idempotency, ledger, usage
+from billing_plugin.models import idempotency, ledger, store, usage
 from billing_plugin.models.base import Row, dump, stored_time
 from billing_plugin.models.idempotency import Intent, KnownKey
 from billing_plugin.models.ledger import Movement
@@ -46,13 +46,20 @@ class Group:
     nanos: int = 0
     tokens: int = 0
     number: int = 0
+    flagged: int = 0
 
-    def add(self, submission: Submission, nanos: int, at: datetime) -> None:
+    @property
+    def day(self) -> str:
+        """The UTC day of its last use."""
+        return stored_time(self.until)[:10]
+
+    def add(self, used: Usage, rated: Rated, at: datetime) -> None:
         """One use more."""
-        used = submission.usage
-        self.nanos += nanos
+        self.nanos += rated.nanos
         self.tokens += used.input_tokens + used.output_tokens
         self.number += 1
+        if rated.flagged:
+            self.flagged += 1
         if at is not self.until:
             self.since, self.until = min(self.since, at), max(self.until, at)
 
@@ -79,7 +86,6 @@ class Bulk:
         if len(self.records) < number or len(dict(self._done)) < len(self._done):
             raise Unusual
         idempotency.remember(self._done, self.till.book.at)
-        usage.roll_up(self.records)
 
     def settle(self) -> None:
         """Debits account and limits for all of them. Raises Unusual where they do not fit."""
@@ -89,7 +95,18 @@ class Bulk:
             if not till.spend_together(dims, group.nanos, span=(group.since, group.until)):
                 raise Unusual
             till.book.enter(_movement(group), group.entry_id)
-        till.close()
+        store.close(till.book, till.ceilings, self._rolled_up())
+
+    def _rolled_up(self) -> list[Row]:
+        """What they add to the roll-up; the groups know it where each lies within a day."""
+        groups = self._groups.values()
+        if any(stored_time(group.since)[:10] != group.day for group in groups):
+            return usage.rolled_up(self.records)
+        account_id = self.till.book.account_id
+        return sorted(
+            (account_id, group.day, *group.rated[:2], group.nanos, group.number, group.flagged)
+            for group in groups
+        )
 
     def _rows(self, submissions: Sequence[Submission]) -> Iterator[Row]:
         """The rows of their records; they end at the first use that something speaks against, so
@@ -111,7 +128,7 @@ class Bulk:
         if rated.currency != book.currency:
             raise Unusual
         group = self._groups.get(rated[:2]) or self._group(rated, at)
-        group.add(submission, rated.nanos, at)
+        group.add(used, rated, at)
         intent = submission.intent(book.account_id, counts)
         if intent:
             self._done.append((intent, record_id))
