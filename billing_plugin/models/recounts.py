@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing_plugin.context import is_sqlite
-from billing_plugin.models import items
+from billing_plugin.models import items, search
 from billing_plugin.models.base import Row, execute, fetch_all
 from billing_plugin.models.rollups import DELTA, EVERY, SUMS, Rollup, within_64_bits
 
@@ -25,7 +25,8 @@ _HOMELESS = (
 
 
 def rebuild(account_id: str) -> None:
-    """Makes the account's sums anew from its items, in the present transaction.
+    """Makes the account's sums and its index of words anew from its items, in the present
+    transaction.
 
     Raises InvalidRequest for a sum beyond 64 bits of nanos.
     """
@@ -40,11 +41,12 @@ def rebuild(account_id: str) -> None:
                 f" WHERE account_id = ? GROUP BY account_id, {rollup.key}",
                 (account_id,),
             )
+    search.rebuild(account_id)
 
 
 def drifted() -> list[str]:
-    """Sums that differ from the items they count, tags and categories that do not fit, a sentence
-    each."""
+    """Sums that differ from the items they count, tags, categories and words that do not fit, a
+    sentence each."""
     found = [
         f"{row[0]}: {rollup.table} of {' '.join(map(str, row[1:-3]))} is off by"
         f" {' '.join(str(int(value)) for value in row[-3:])}"
@@ -52,8 +54,9 @@ def drifted() -> list[str]:
         for row in fetch_all(_differences(rollup))
     ]
     found += [f"{account}: tag {tag} of {item} is kept wrongly" for account, item, tag in _tags()]
-    return found + [f"{item} of {account}: {what} is not there" for account, item, what in
-                    fetch_all(_HOMELESS)]  # fmt: skip
+    found += [f"{item} of {account}: {what} is not there" for account, item, what in
+              fetch_all(_HOMELESS)]  # fmt: skip
+    return found + search.drifted()
 
 
 def _tags() -> list[Row]:
