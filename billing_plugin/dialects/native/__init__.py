@@ -58,6 +58,7 @@ ROUTES = {
     "reports.break_down": "GET /reports/breakdown",
     "reports.trend": "GET /reports/trend",
     "status.get_status": "GET /status",
+    "search.search_items": "GET /search",
     "sync.request_sync": "POST /sync",
     "sync.list_sync_jobs": "GET /sync/jobs",
     "sync.get_sync_job": "GET /sync/jobs/<job_id>",
