@@ -17,25 +17,26 @@ _MATCHING_SQLITE = (
     f"SELECT id FROM {search.TABLE} s CROSS JOIN {TABLE} i ON i.number = s.rowid"
     " WHERE s.words MATCH ? AND {where} ORDER BY s.rowid DESC LIMIT ?"
 )
-_NEWEST_SQLITE = (
-    f"SELECT id FROM (SELECT rowid AS place, ' ' || words || ' ' AS words FROM {search.TABLE}"
-    f" ORDER BY rowid DESC LIMIT {search.NEWEST}) CROSS JOIN {TABLE} ON number = place"
+_READ_SQLITE = (
+    f"SELECT id FROM (SELECT rowid AS place, ' ' || words || ' ' AS said FROM {search.TABLE}"
+    f" {{which}} ORDER BY rowid DESC LIMIT ?) CROSS JOIN {TABLE} ON number = place"
     " WHERE {globs} AND {where} ORDER BY place DESC LIMIT ?"
 )
+_SAYS_SQLITE, _SAYS = "WHERE words MATCH ?", "WHERE words @@ CAST(? AS tsquery)"
+_COUNT = f"SELECT COUNT(*) FROM (SELECT 1 FROM {search.TABLE} {{says}} LIMIT ?) counted"
 # Left alone, the planner would read an account's items one after the other for a rare word.
 _FOUND = (
-    f"WITH found AS MATERIALIZED (SELECT account_id AS owner, item_id FROM {search.TABLE}"
-    " WHERE words @@ CAST(? AS tsquery))"
+    "WITH found AS MATERIALIZED (SELECT account_id AS owner, item_id FROM"
+    f" (SELECT account_id, item_id, words FROM {search.TABLE} {_SAYS} OFFSET 0) said {{also}})"
 )
 _MATCHING = (
     f"{_FOUND} SELECT id FROM found JOIN {TABLE} ON id = item_id WHERE {{where}}"
     " ORDER BY id DESC LIMIT ?"
 )
 _MATCHING_ALL = f"{_FOUND} SELECT item_id FROM found WHERE owner = ? ORDER BY item_id DESC LIMIT ?"
-_MATCHING_NEWEST = (
+_READ_NEWEST = (
     f"SELECT item_id FROM (SELECT item_id, words FROM {search.TABLE} WHERE account_id = ?"
-    f" ORDER BY item_id DESC LIMIT {search.NEWEST}) newest WHERE words @@ CAST(? AS tsquery)"
-    " ORDER BY item_id DESC LIMIT ?"
+    f" ORDER BY item_id DESC LIMIT ?) newest {_SAYS} ORDER BY item_id DESC LIMIT ?"
 )
 _PLAIN = ("provider", "service_id", "stage_app_id", "author_email", "source")
 
@@ -130,16 +131,31 @@ class _Asked(NamedTuple):
     def patterns(self) -> list[str]:
         return search.patterns(self.account_id, self.terms, mark=self.mark)
 
+    @property
+    def rare(self) -> str:
+        """Its whole words, where some are only begun and few items have the whole ones: those are
+        read one by one, as a beginning that is frequent takes an index as long as it is frequent.
+        """
+        terms = [one for one in self.terms if not one.begins]
+        if not terms or len(terms) == len(self.terms):
+            return ""
+        whole = search.expression(self.account_id, terms, mark=self.mark)
+        says = _SAYS_SQLITE if is_sqlite() else _SAYS
+        [[number]] = fetch_all(_COUNT.format(says=says), (whole, search.NEWEST + 1))
+        return whole if number <= search.NEWEST else ""
+
 
 def _matching_sqlite(asked: _Asked, wanted: Wanted, limit: int) -> list[str]:
     """FTS5 finds a frequent word as fast as a rare one, but not a frequent beginning of words."""
     where, values = _conditions(asked.account_id, wanted)
     rows: list[Row] = []
+    rare = asked.rare
     if any(term.begins for term in asked.terms):
-        globs = " AND ".join(["words GLOB ?"] * len(asked.terms))
-        sql = _NEWEST_SQLITE.format(globs=globs, where=where)
-        rows = fetch_all(sql, (*asked.patterns, *values, limit))
-    if len(rows) < limit:
+        globs = " AND ".join(["said GLOB ?"] * len(asked.terms))
+        which, words = (_SAYS_SQLITE, (rare,)) if rare else ("", ())
+        sql = _READ_SQLITE.format(which=which, globs=globs, where=where)
+        rows = fetch_all(sql, (*words, search.NEWEST, *asked.patterns, *values, limit))
+    if len(rows) < limit and not rare:
         sql = _MATCHING_SQLITE.format(where=where)
         rows = fetch_all(sql, (asked.expression, *values, limit))
     return [row[0] for row in rows]
@@ -147,13 +163,16 @@ def _matching_sqlite(asked: _Asked, wanted: Wanted, limit: int) -> list[str]:
 
 def _matching_postgresql(asked: _Asked, wanted: Wanted, limit: int) -> list[str]:
     """A frequent word stands in many of the newest items, a rare one in few altogether."""
-    if wanted != Wanted():
+    rows: list[Row] = []
+    rare, plain = asked.rare, wanted == Wanted()
+    if plain and not rare:
+        rows = fetch_all(_READ_NEWEST, (asked.account_id, search.NEWEST, asked.expression, limit))
+    if len(rows) < limit:
+        words = (rare, asked.expression) if rare else (asked.expression,)
         where, values = _conditions(asked.account_id, wanted)
-        rows = fetch_all(_MATCHING.format(where=where), (asked.expression, *values, limit))
-    else:
-        rows = fetch_all(_MATCHING_NEWEST, (asked.account_id, asked.expression, limit))
-        if len(rows) < limit:
-            rows = fetch_all(_MATCHING_ALL, (asked.expression, asked.account_id, limit))
+        sql = _MATCHING_ALL if plain else _MATCHING
+        sql = sql.format(also=_SAYS if rare else "", where=where)
+        rows = fetch_all(sql, (*words, *values, limit))
     return [row[0] for row in rows]
 
 
