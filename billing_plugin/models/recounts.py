@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing_plugin.context import is_sqlite
 from billing_plugin.models import items
 from billing_plugin.models.base import Row, execute, fetch_all
-from billing_plugin.models.rollups import DELTA, EVERY, SUMS, Rollup, within_64_bits
+from billing_plugin.models.rollups import DAY, DELTA, EVERY, SUMS, TAG, Rollup, within_64_bits
 
 _SAID = (
     "i.account_id, i.day, substr(i.day, 1, 7) AS month, i.currency, i.source, i.recurring,"
@@ -36,10 +36,17 @@ def rebuild(account_id: str) -> None:
         with within_64_bits():
             execute(
                 f"INSERT INTO {rollup.table} (account_id, {rollup.key}, {SUMS})"
-                f" SELECT account_id, {rollup.key}, {_ADDED} FROM ({_facts(rollup)}) facts"
+                f" SELECT account_id, {rollup.key}, {_ADDED} FROM ({_source(rollup)}) facts"
                 f" WHERE account_id = ? GROUP BY account_id, {rollup.key}",
                 (account_id,),
             )
+
+
+def _source(rollup: Rollup) -> str:
+    """What a roll-up is made of: the items, or the days, which are made first and are fewer."""
+    if rollup in (DAY, TAG):
+        return _facts(rollup)
+    return f"SELECT *, substr(day, 1, 7) AS month FROM {DAY.table}"
 
 
 def drifted() -> list[str]:
