@@ -7,8 +7,8 @@ PostgreSQL take them in by the row, past the product, which then makes its sums 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,13 @@ from billing_plugin import Actor, Billing, operations
 from billing_plugin.context import write_transaction
 from billing_plugin.models import base, items, recounts
 from tests.benchmarks.books import postgresql
+from tests.databases import PostgresServer
 
 PROVIDERS, SERVICES, CATEGORIES, TAGS, DAYS = 12, 200, 40, 60, 1095
 FIRST_DAY = "2023-11-01"
 AT_ONCE = 50_000  # rows
+# As in real bills a provider has one currency and one source, a service one provider and one
+# category, and comes again or not; few services and tags have most items, late days have more.
 # u1 … u12: numbers from 0 to 1 that look random and follow from the item's number.
 _CHANCES = ", ".join(f"(hash(i, {n}) % 1000000007) / 1000000007.0 AS u{n}" for n in range(1, 13))
 _ITEMS = f"""
@@ -36,15 +39,16 @@ dated AS (SELECT *, DATE '{FIRST_DAY}' + late
     - CASE WHEN u4 < 0.4 AND dayofweek(DATE '{FIRST_DAY}' + late) IN (0, 6) THEN 2 ELSE 0 END
     AS day FROM place)
 SELECT i,
-  CASE WHEN u5 < 0.85 THEN 'sync' WHEN u5 < 0.95 THEN 'focus' ELSE 'manual' END AS source,
+  CASE service % {PROVIDERS} WHEN 5 THEN 'focus' WHEN 7 THEN 'manual' ELSE 'sync' END AS source,
   CASE WHEN u6 < 0.01 THEN -1 ELSE 1 END * floor(5e10 * pow(u7, 6))::BIGINT AS nanos,
   CASE WHEN u8 < 0.7 THEN 0 ELSE floor(1e9 * u8 / 10000000)::BIGINT * 10000000 END AS attos,
-  CASE WHEN u9 < 0.97 THEN 'USD' ELSE 'EUR' END AS currency,
+  CASE service % {PROVIDERS} WHEN 9 THEN 'EUR' ELSE 'USD' END AS currency,
   day,
   'provider ' || service % {PROVIDERS} AS provider,
   'service ' || service AS service_id,
-  CASE WHEN u10 < 0.1 THEN '' ELSE list_extract(?::VARCHAR[], 1 + service % {CATEGORIES}) END AS category_id,
-  (u11 < 0.03)::INT AS recurring,
+  CASE WHEN u10 < 0.1 THEN '' ELSE list_extract(?::VARCHAR[], 1 + service % {CATEGORIES}) END
+    AS category_id,
+  (service % 31 = 30)::INT AS recurring,
   list_sort(list_distinct([floor({TAGS} * pow(u12, 2))::INT, floor({TAGS} * pow(u4, 2))::INT,
     floor({TAGS} * pow(u6, 2))::INT][:tags])).list_transform(lambda t: 'tag ' || t) AS tags
 FROM dated
@@ -79,35 +83,56 @@ class Stock:
         return str(self.actor.account_id)
 
 
+def item_id(number: int) -> str:
+    """The id of the item of that number."""
+    return f"item_{number:032x}"
+
+
 @contextmanager
-def stocked(number: int, *backends: str) -> Iterator[list[Stock]]:
-    """A stock of so many items on each database (both, unless named)."""
+def stocked(numbers: Iterable[int], *backends: str) -> Iterator[Iterator[list[Stock]]]:
+    """For each number, when it is asked for, a stock of so many items on each database (both,
+    unless named); all of them stay until the end."""
     wanted = backends or ("sqlite", "postgresql")
-    with tempfile.TemporaryDirectory() as folder, postgresql(wanted) as server:
-        found = []
-        if "sqlite" in wanted:
-            found.append(_stock("sqlite", f"sqlite:///{folder}/items.db", number, Path(folder)))
-        if server:
-            with server.database() as url:
-                found.append(_stock("postgresql", url, number, Path(folder)))
-                yield found
-                _closed(found)
-                return
-        yield found
-        _closed(found)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        postgresql(wanted) as server,
+        ExitStack() as until_the_end,
+    ):
+        yield (
+            [
+                until_the_end.enter_context(_open(url, number, Path(folder)))
+                for url in _urls(number, Path(folder), until_the_end, server=server, wanted=wanted)
+            ]
+            for number in numbers
+        )
 
 
-def _closed(found: list[Stock]) -> None:
-    for stock in found:
+def _urls(
+    number: int, folder: Path, until_the_end: ExitStack, *, server: PostgresServer | None,
+    wanted: Sequence[str],
+) -> Iterator[str]:  # fmt: skip
+    if "sqlite" in wanted:
+        yield f"sqlite:///{folder}/{number}.db"
+    if server:
+        yield until_the_end.enter_context(server.database())
+
+
+@contextmanager
+def _open(url: str, number: int, folder: Path) -> Iterator[Stock]:
+    stock = _stock(url, number, folder)
+    try:
+        yield stock
+    finally:
         stock.billing.close()
         stock.duck.close()
 
 
-def _stock(backend: str, url: str, number: int, folder: Path) -> Stock:
+def _stock(url: str, number: int, folder: Path) -> Stock:
+    backend = url.partition(":")[0]
     billing = Billing(url)
     account = operations.create_account(billing.operator(), "Stock")
     actor = billing.actor(account.id)
-    duck = duckdb.connect(folder / f"{backend}.duckdb", config={"threads": 1})
+    duck = duckdb.connect(folder / f"{backend} {number}.duckdb", config={"threads": 1})
     duck.execute(_ITEMS, [number, _categories(actor)])
     load = _into_sqlite if backend == "sqlite" else _into_postgresql
     with billing.instance.active():
