@@ -73,6 +73,7 @@ from billing_plugin.operations.raises import (
     list_limit_raises,
     request_limit_raise,
 )
+from billing_plugin.operations.recurring import Commitment, Commitments, list_commitments
 from billing_plugin.operations.reports import report_spend
 from billing_plugin.operations.rerating import rerate_usage
 from billing_plugin.operations.status import Status, check_status
@@ -97,6 +98,8 @@ from billing_plugin.operations.wishes import Submission
 __all__ = [
     "CATALOGUE",
     "Breakdown",
+    "Commitment",
+    "Commitments",
     "FocusImport",
     "ImportSummary",
     "ItemDraft",
@@ -156,6 +159,7 @@ __all__ = [
     "list_accounts",
     "list_categories",
     "list_changes",
+    "list_commitments",
     "list_credits",
     "list_entries",
     "list_holds",
