@@ -26,6 +26,13 @@ from billing_plugin.operations.credits import grant_credit, list_credits, set_po
 from billing_plugin.operations.doctor import check_ledger, prune_idempotency_keys, verify_ledger
 from billing_plugin.operations.drafts import ItemDraft
 from billing_plugin.operations.focus import FocusImport, import_focus
+from billing_plugin.operations.forecasts import (
+    Forecast,
+    MonthForecast,
+    RunOut,
+    forecast_month,
+    run_out,
+)
 from billing_plugin.operations.holds import capture, extend, get_hold, hold, list_holds, release
 from billing_plugin.operations.imports import ImportSummary, import_usage
 from billing_plugin.operations.integrations import connect, list_integrations, list_snapshots
@@ -101,15 +108,18 @@ __all__ = [
     "Commitment",
     "Commitments",
     "FocusImport",
+    "Forecast",
     "ImportSummary",
     "ItemDraft",
     "ItemFilter",
     "ItemStored",
+    "MonthForecast",
     "Place",
     "Policy",
     "Preview",
     "PriceChange",
     "Rated",
+    "RunOut",
     "Share",
     "SpendFilter",
     "Status",
@@ -142,6 +152,7 @@ __all__ = [
     "estimate_cost",
     "extend",
     "find_item",
+    "forecast_month",
     "get_account",
     "get_category",
     "get_entry",
@@ -187,6 +198,7 @@ __all__ = [
     "rerate_usage",
     "reverse_entry",
     "revoke_key",
+    "run_out",
     "run_sync_job",
     "schedule_syncs",
     "set_limit",
