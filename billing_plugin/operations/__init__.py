@@ -3,6 +3,7 @@
 from billing_plugin.models.item_pages import Place
 from billing_plugin.models.usage import Usage
 from billing_plugin.operations.accounts import create_account, get_account, list_accounts
+from billing_plugin.operations.anomalies import Anomalies, Anomaly, find_anomalies
 from billing_plugin.operations.audit import list_changes
 from billing_plugin.operations.breakdowns import (
     Breakdown,
@@ -104,6 +105,8 @@ from billing_plugin.operations.wishes import Submission
 
 __all__ = [
     "CATALOGUE",
+    "Anomalies",
+    "Anomaly",
     "Breakdown",
     "Commitment",
     "Commitments",
@@ -151,6 +154,7 @@ __all__ = [
     "end_price",
     "estimate_cost",
     "extend",
+    "find_anomalies",
     "find_item",
     "forecast_month",
     "get_account",
