@@ -102,10 +102,15 @@ def main() -> None:
     for name, past in PASTS.items():
         for kind in KINDS:
             print(f"{name:14} {kind:9}", foreseen([made_up(kind, seed) for seed in SEEDS], past))
+    for path in (TRACE, BILLS):
+        if not path.exists():
+            print(
+                f"The public file {path.name} is not beside this project: nothing real is tested."
+            )
     if TRACE.exists():
         hour = minutes()
-        past = range(MIN_DAYS, len(hour))
         for ahead in (1, 3, 10):
+            past = range(MIN_DAYS, len(hour))
             print(f"minutes of a trace, {ahead:3}", foreseen([hour], past, [ahead]))
     if BILLS.exists():
         for replay in replayed(bills(), range(MIN_DAYS, 30), (1, 2)):
