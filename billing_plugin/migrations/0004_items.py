@@ -72,6 +72,8 @@ TABLES = (
     "CREATE INDEX billing_item_date ON billing_item (account_id, date, id)",
     "CREATE INDEX billing_item_provider ON billing_item (account_id, provider, date, id)",
     "CREATE INDEX billing_item_category ON billing_item (account_id, category_id, date, id)",
+    """CREATE INDEX billing_item_recurring
+        ON billing_item (account_id, date, id) WHERE recurring = 1 AND period IS NOT NULL""",
     """CREATE TABLE billing_item_tag (
         account_id TEXT NOT NULL,
         tag TEXT NOT NULL,

@@ -21,6 +21,7 @@ from billing_plugin.periods import days
 METERED = "metered"
 PROVIDER, CATEGORY, SERVICE, RECURRING = "provider", "category_id", "service_id", "recurring"
 WHOLE, BY_DAY, BY_MONTH = "''", "day", "substr(day, 1, 7)"
+BY_DAY_AND_PROVIDER = "day || ' ' || provider"
 _TIMES = (WHOLE, BY_DAY, BY_MONTH)
 _ONE_DAY = timedelta(days=1)
 _METERED = (
@@ -79,7 +80,8 @@ class _Part(NamedTuple):
 
 
 def sums(asked: Asked, group: str) -> list[Sum]:
-    """Sums by currency and one of PROVIDER, CATEGORY, SERVICE, RECURRING, BY_DAY, BY_MONTH, WHOLE.
+    """Sums by currency and one of PROVIDER, CATEGORY, SERVICE, RECURRING, BY_DAY, BY_MONTH, WHOLE,
+    BY_DAY_AND_PROVIDER (2026-03-09 openai).
 
     Raises InvalidRequest (`amount_out_of_range`) for a sum beyond 64 bits of nanos.
     """
@@ -122,10 +124,25 @@ def pieces(span: Span) -> tuple[Span | None, list[Span]]:
     return Span(begin, after - _ONE_DAY), [edge for edge in edges if edge.first <= edge.last]
 
 
+def items_of(asked: Asked) -> tuple[str, Sequence[Any]]:
+    """The condition by which single items are meant, and its values."""
+    period = days(*asked.span)
+    conditions: list[tuple[str, Sequence[Any]]] = [
+        ("account_id = ?", (asked.account_id,)),
+        ("date >= ? AND date < ?", (period.start, period.end)),
+        among("source", asked.sources),
+        among("category_id", asked.categories),
+        same("provider", asked.provider),
+        same("service_id", asked.service_id),
+    ]
+    where = " AND ".join(condition for condition, _ in conditions if condition)
+    return where, [value for _, values in conditions for value in values]
+
+
 def _parts(asked: Asked, group: str) -> list[_Part]:
     if group in _TIMES and not asked.is_narrow:
         return [_Part(DATE.table, group, *_days(asked.span))]
-    if group == BY_DAY:
+    if group in (BY_DAY, BY_DAY_AND_PROVIDER):
         return [_Part(DAY.table, group, *_days(asked.span))]
     months, edges = pieces(asked.span)
     parts = [_Part(DAY.table, group, *_days(edge)) for edge in edges]
@@ -156,20 +173,11 @@ def _said(asked: Asked, part: _Part) -> tuple[str, Sequence[Any]]:
 
 def _of_items(asked: Asked, edge: Span) -> tuple[str, Sequence[Any]]:
     """The statement that adds up items by all their tags, and its values."""
-    period = days(edge.first, edge.last)
-    conditions: list[tuple[str, Sequence[Any]]] = [
-        ("account_id = ?", (asked.account_id,)),
-        ("date >= ? AND date < ?", (period.start, period.end)),
-        among("source", asked.sources),
-        among("category_id", asked.categories),
-        same("provider", asked.provider),
-        same("service_id", asked.service_id),
-    ]
-    where = " AND ".join(condition for condition, _ in conditions if condition)
+    where, values = items_of(asked._replace(span=edge))
     return (
         "SELECT tags, currency, SUM(nanos), SUM(attos), COUNT(*)"
         f" FROM billing_item WHERE {where} GROUP BY 1, 2",
-        [value for _, values in conditions for value in values],
+        values,
     )
 
 
