@@ -14,7 +14,7 @@ from billing_plugin.context import is_sqlite
 from billing_plugin.models import items
 from billing_plugin.models.base import Row, fetch_all, places
 from billing_plugin.models.item_pages import among, same
-from billing_plugin.models.rollups import DATE, DAY, DELTA, MONTH, TAG, within_64_bits
+from billing_plugin.models.rollups import DATE, DAY, DELTA, MONTH, TAG, TAG_DAY, within_64_bits
 from billing_plugin.money import Exact
 from billing_plugin.periods import days
 
@@ -99,16 +99,13 @@ def sums_by_tag(asked: Asked) -> list[Sum]:
 
     Raises InvalidRequest as `sums` does.
     """
-    months, edges = pieces(asked.span)
+    said = []
+    parts = [] if asked.is_narrow else _parts_of_tags(asked.span)
     if asked.is_narrow:  # by what a tag's sums do not know
-        months, edges = None, [asked.span]
-    parts = []
-    if months:
-        parts.append(_Part(TAG.table, _TAG, *_months(months), time="month"))
-        parts += [] if is_sqlite() else [_Part(_TAGS, _TAG, *_months(months))]
+        said.append(_of_items(asked))
     if METERED in asked.sources:
         parts.append(_Part(_METERED, _NO_TAG, *_days(asked.span)))
-    said = [_said(asked, part) for part in parts] + [_of_items(asked, edge) for edge in edges]
+    said += [_said(asked, part) for part in parts]
     return _added(_by_tag(_fetch(said)))
 
 
@@ -152,6 +149,14 @@ def _parts(asked: Asked, group: str) -> list[_Part]:
     return parts
 
 
+def _parts_of_tags(span: Span) -> list[_Part]:
+    months, edges = pieces(span)
+    parts = [_Part(TAG_DAY.table, _TAG, *_days(edge)) for edge in edges]
+    if months:
+        parts.append(_Part(TAG.table, _TAG, *_months(months), time="month"))
+    return parts if is_sqlite() else [*parts, _Part(_TAGS, _TAG, *_days(span))]
+
+
 def _said(asked: Asked, part: _Part) -> tuple[str, Sequence[Any]]:
     """The statement of a part, and its values."""
     where, values = f"account_id = ? AND {part.time} >= ? AND {part.time} <= ?", [asked.account_id]
@@ -171,9 +176,9 @@ def _said(asked: Asked, part: _Part) -> tuple[str, Sequence[Any]]:
     )
 
 
-def _of_items(asked: Asked, edge: Span) -> tuple[str, Sequence[Any]]:
+def _of_items(asked: Asked) -> tuple[str, Sequence[Any]]:
     """The statement that adds up items by all their tags, and its values."""
-    where, values = items_of(asked._replace(span=edge))
+    where, values = items_of(asked)
     return (
         "SELECT tags, currency, SUM(nanos), SUM(attos), COUNT(*)"
         f" FROM billing_item WHERE {where} GROUP BY 1, 2",
