@@ -262,6 +262,11 @@ BAD_REPORTS = [
     *("source=", "source=,", "source=fake", "source=manual,fake", "currency=", "currency=usd"),
     *("recurring=true", "limit=1"),
 ]
+BAD_CHOSEN = [one for one in BAD_REPORTS if "from" not in one and "to=" not in one]
+BAD_COVERAGES = [
+    *("coverage=", "coverage=49", "coverage=91", "coverage=80.5", "coverage=x", "coverage=0.8"),
+    *("coverage=80&coverage=80", "coverage=-80", "coverage=%D9%A8%D9%A0"),
+]
 BAD_QUERIES = {
     f"{NATIVE}/items": [
         *(one for one in BAD_PAGES if one != "limit=101"),
@@ -292,6 +297,15 @@ BAD_QUERIES = {
         *(*BAD_REPORTS, "by=", "by=model", "by=category%3B--", "by=tag&by=tag", "interval=day"),
     ],
     f"{NATIVE}/reports/trend": [*BAD_REPORTS, "interval=", "interval=hour", "interval=Day"],
+    f"{NATIVE}/reports/forecast": [*BAD_CHOSEN, *BAD_COVERAGES, "from=2026-03-01"],
+    f"{NATIVE}/reports/recurring": [*BAD_CHOSEN, "to=2026-03-01", "coverage=80"],
+    f"{NATIVE}/reports/anomalies": [
+        *(one for one in BAD_REPORTS if "currency" not in one),
+        *("leastAmount=", "leastAmount=-1", "leastAmount=1.5", f"leastAmount={2**63}"),
+        *("from=2026-03-10", "from=2025-01-01&to=2026-03-01", "from=1970-01-01&to=1970-01-02"),
+        "currency=USD",
+    ],
+    f"{NATIVE}/reports/run-out": [*BAD_COVERAGES, "provider=p", "currency=USD"],
     f"{NATIVE}/accounts": BAD_PAGES,
     f"{NATIVE}/holds": [*BAD_PAGES, "status=", "status=OPEN", "status=open&status=open"],
     f"{NATIVE}/raises": [*BAD_PAGES, "status=open"],

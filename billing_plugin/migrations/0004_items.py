@@ -74,6 +74,8 @@ TABLES = (
     "CREATE INDEX billing_item_date ON billing_item (account_id, date, id)",
     "CREATE INDEX billing_item_provider ON billing_item (account_id, provider, date, id)",
     "CREATE INDEX billing_item_category ON billing_item (account_id, category_id, date, id)",
+    """CREATE INDEX billing_item_recurring
+        ON billing_item (account_id, date, id) WHERE recurring = 1 AND period IS NOT NULL""",
     """CREATE TABLE billing_item_tag (
         account_id TEXT NOT NULL,
         tag TEXT NOT NULL,
@@ -119,7 +121,15 @@ TABLES = (
         tag TEXT NOT NULL,
         {sums},
         PRIMARY KEY (account_id, month, currency, source, tag)){clustered}""",
-    # What is yet to be added: to a tag's month (tag is not null, day is a month), else to a day.
+    """CREATE TABLE billing_spend_tag_day (
+        account_id TEXT NOT NULL,
+        day TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        source TEXT NOT NULL,
+        tag TEXT NOT NULL,
+        {sums},
+        PRIMARY KEY (account_id, day, currency, source, tag)){clustered}""",
+    # What is yet to be added: to a tag (where it is not null), else to all that an item says.
     """CREATE TABLE billing_spend_delta (
         number {serial},
         account_id TEXT NOT NULL,

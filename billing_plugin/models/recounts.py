@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing_plugin.context import is_sqlite
 from billing_plugin.models import items, search
 from billing_plugin.models.base import Row, execute, fetch_all
-from billing_plugin.models.rollups import DELTA, EVERY, SUMS, Rollup, within_64_bits
+from billing_plugin.models.rollups import DAY, DELTA, EVERY, SUMS, TAG_DAY, Rollup, within_64_bits
 
 _SAID = (
     "i.account_id, i.day, substr(i.day, 1, 7) AS month, i.currency, i.source, i.recurring,"
@@ -37,11 +37,19 @@ def rebuild(account_id: str) -> None:
         with within_64_bits():
             execute(
                 f"INSERT INTO {rollup.table} (account_id, {rollup.key}, {SUMS})"
-                f" SELECT account_id, {rollup.key}, {_ADDED} FROM ({_facts(rollup)}) facts"
+                f" SELECT account_id, {rollup.key}, {_ADDED} FROM ({_source(rollup)}) facts"
                 f" WHERE account_id = ? GROUP BY account_id, {rollup.key}",
                 (account_id,),
             )
     search.rebuild(account_id)
+
+
+def _source(rollup: Rollup) -> str:
+    """What a roll-up is made of: the items, or the days, which are made first and are fewer."""
+    if rollup in (DAY, TAG_DAY):
+        return _facts(rollup)
+    days = TAG_DAY if rollup.of_tags else DAY
+    return f"SELECT *, substr(day, 1, 7) AS month FROM {days.table}"
 
 
 def drifted() -> list[str]:
@@ -71,7 +79,7 @@ def _differences(rollup: Rollup) -> str:
     """What sums and deltas have more than the items, where they differ."""
     key = f"account_id, {rollup.key}"
     where = "tag IS NOT NULL" if rollup.of_tags else "tag IS NULL"
-    deltas = key.replace("month", "day" if rollup.of_tags else "substr(day, 1, 7)")
+    deltas = key.replace("month", "substr(day, 1, 7)")
     return (
         f"SELECT {key}, {_ADDED} FROM (SELECT {key}, {SUMS} FROM {rollup.table}"
         f" UNION ALL SELECT {deltas}, {SUMS} FROM {DELTA} WHERE {where}"

@@ -14,13 +14,14 @@ from billing_plugin.context import is_sqlite
 from billing_plugin.models import items
 from billing_plugin.models.base import Row, fetch_all, places
 from billing_plugin.models.item_pages import among, same
-from billing_plugin.models.rollups import DATE, DAY, DELTA, MONTH, TAG, within_64_bits
+from billing_plugin.models.rollups import DATE, DAY, DELTA, MONTH, TAG, TAG_DAY, within_64_bits
 from billing_plugin.money import Exact
 from billing_plugin.periods import days
 
 METERED = "metered"
 PROVIDER, CATEGORY, SERVICE, RECURRING = "provider", "category_id", "service_id", "recurring"
 WHOLE, BY_DAY, BY_MONTH = "''", "day", "substr(day, 1, 7)"
+BY_DAY_AND_PROVIDER = "day || ' ' || provider"
 _TIMES = (WHOLE, BY_DAY, BY_MONTH)
 _ONE_DAY = timedelta(days=1)
 _METERED = (
@@ -79,7 +80,8 @@ class _Part(NamedTuple):
 
 
 def sums(asked: Asked, group: str) -> list[Sum]:
-    """Sums by currency and one of PROVIDER, CATEGORY, SERVICE, RECURRING, BY_DAY, BY_MONTH, WHOLE.
+    """Sums by currency and one of PROVIDER, CATEGORY, SERVICE, RECURRING, BY_DAY, BY_MONTH, WHOLE,
+    BY_DAY_AND_PROVIDER (2026-03-09 openai).
 
     Raises InvalidRequest (`amount_out_of_range`) for a sum beyond 64 bits of nanos.
     """
@@ -97,16 +99,13 @@ def sums_by_tag(asked: Asked) -> list[Sum]:
 
     Raises InvalidRequest as `sums` does.
     """
-    months, edges = pieces(asked.span)
+    said = []
+    parts = [] if asked.is_narrow else _parts_of_tags(asked.span)
     if asked.is_narrow:  # by what a tag's sums do not know
-        months, edges = None, [asked.span]
-    parts = []
-    if months:
-        parts.append(_Part(TAG.table, _TAG, *_months(months), time="month"))
-        parts += [] if is_sqlite() else [_Part(_TAGS, _TAG, *_months(months))]
+        said.append(_of_items(asked))
     if METERED in asked.sources:
         parts.append(_Part(_METERED, _NO_TAG, *_days(asked.span)))
-    said = [_said(asked, part) for part in parts] + [_of_items(asked, edge) for edge in edges]
+    said += [_said(asked, part) for part in parts]
     return _added(_by_tag(_fetch(said)))
 
 
@@ -122,10 +121,25 @@ def pieces(span: Span) -> tuple[Span | None, list[Span]]:
     return Span(begin, after - _ONE_DAY), [edge for edge in edges if edge.first <= edge.last]
 
 
+def items_of(asked: Asked) -> tuple[str, Sequence[Any]]:
+    """The condition by which single items are meant, and its values."""
+    period = days(*asked.span)
+    conditions: list[tuple[str, Sequence[Any]]] = [
+        ("account_id = ?", (asked.account_id,)),
+        ("date >= ? AND date < ?", (period.start, period.end)),
+        among("source", asked.sources),
+        among("category_id", asked.categories),
+        same("provider", asked.provider),
+        same("service_id", asked.service_id),
+    ]
+    where = " AND ".join(condition for condition, _ in conditions if condition)
+    return where, [value for _, values in conditions for value in values]
+
+
 def _parts(asked: Asked, group: str) -> list[_Part]:
     if group in _TIMES and not asked.is_narrow:
         return [_Part(DATE.table, group, *_days(asked.span))]
-    if group == BY_DAY:
+    if group in (BY_DAY, BY_DAY_AND_PROVIDER):
         return [_Part(DAY.table, group, *_days(asked.span))]
     months, edges = pieces(asked.span)
     parts = [_Part(DAY.table, group, *_days(edge)) for edge in edges]
@@ -133,6 +147,14 @@ def _parts(asked: Asked, group: str) -> list[_Part]:
         key = "month" if group == BY_MONTH else group
         parts.append(_Part(MONTH.table, key, *_months(months), time="month"))
     return parts
+
+
+def _parts_of_tags(span: Span) -> list[_Part]:
+    months, edges = pieces(span)
+    parts = [_Part(TAG_DAY.table, _TAG, *_days(edge)) for edge in edges]
+    if months:
+        parts.append(_Part(TAG.table, _TAG, *_months(months), time="month"))
+    return parts if is_sqlite() else [*parts, _Part(_TAGS, _TAG, *_days(span))]
 
 
 def _said(asked: Asked, part: _Part) -> tuple[str, Sequence[Any]]:
@@ -154,22 +176,13 @@ def _said(asked: Asked, part: _Part) -> tuple[str, Sequence[Any]]:
     )
 
 
-def _of_items(asked: Asked, edge: Span) -> tuple[str, Sequence[Any]]:
+def _of_items(asked: Asked) -> tuple[str, Sequence[Any]]:
     """The statement that adds up items by all their tags, and its values."""
-    period = days(edge.first, edge.last)
-    conditions: list[tuple[str, Sequence[Any]]] = [
-        ("account_id = ?", (asked.account_id,)),
-        ("date >= ? AND date < ?", (period.start, period.end)),
-        among("source", asked.sources),
-        among("category_id", asked.categories),
-        same("provider", asked.provider),
-        same("service_id", asked.service_id),
-    ]
-    where = " AND ".join(condition for condition, _ in conditions if condition)
+    where, values = items_of(asked)
     return (
         "SELECT tags, currency, SUM(nanos), SUM(attos), COUNT(*)"
         f" FROM billing_item WHERE {where} GROUP BY 1, 2",
-        [value for _, values in conditions for value in values],
+        values,
     )
 
 

@@ -3,6 +3,7 @@
 from billing_plugin.models.item_pages import Place
 from billing_plugin.models.usage import Usage
 from billing_plugin.operations.accounts import create_account, get_account, list_accounts
+from billing_plugin.operations.anomalies import Anomalies, Anomaly, find_anomalies
 from billing_plugin.operations.audit import list_changes
 from billing_plugin.operations.breakdowns import (
     Breakdown,
@@ -26,6 +27,13 @@ from billing_plugin.operations.credits import grant_credit, list_credits, set_po
 from billing_plugin.operations.doctor import check_ledger, prune_idempotency_keys, verify_ledger
 from billing_plugin.operations.drafts import ItemDraft
 from billing_plugin.operations.focus import FocusImport, import_focus
+from billing_plugin.operations.forecasts import (
+    Forecast,
+    MonthForecast,
+    RunOut,
+    forecast_month,
+    run_out,
+)
 from billing_plugin.operations.holds import capture, extend, get_hold, hold, list_holds, release
 from billing_plugin.operations.imports import ImportSummary, import_usage
 from billing_plugin.operations.integrations import connect, list_integrations, list_snapshots
@@ -73,6 +81,7 @@ from billing_plugin.operations.raises import (
     list_limit_raises,
     request_limit_raise,
 )
+from billing_plugin.operations.recurring import Commitment, Commitments, list_commitments
 from billing_plugin.operations.reports import report_spend
 from billing_plugin.operations.rerating import rerate_usage
 from billing_plugin.operations.search import search_items
@@ -97,17 +106,24 @@ from billing_plugin.operations.wishes import Submission
 
 __all__ = [
     "CATALOGUE",
+    "Anomalies",
+    "Anomaly",
     "Breakdown",
+    "Commitment",
+    "Commitments",
     "FocusImport",
+    "Forecast",
     "ImportSummary",
     "ItemDraft",
     "ItemFilter",
     "ItemStored",
+    "MonthForecast",
     "Place",
     "Policy",
     "Preview",
     "PriceChange",
     "Rated",
+    "RunOut",
     "Share",
     "SpendFilter",
     "Status",
@@ -139,7 +155,9 @@ __all__ = [
     "end_price",
     "estimate_cost",
     "extend",
+    "find_anomalies",
     "find_item",
+    "forecast_month",
     "get_account",
     "get_category",
     "get_entry",
@@ -157,6 +175,7 @@ __all__ = [
     "list_accounts",
     "list_categories",
     "list_changes",
+    "list_commitments",
     "list_credits",
     "list_entries",
     "list_holds",
@@ -184,6 +203,7 @@ __all__ = [
     "rerate_usage",
     "reverse_entry",
     "revoke_key",
+    "run_out",
     "run_sync_job",
     "schedule_syncs",
     "search_items",

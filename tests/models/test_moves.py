@@ -168,9 +168,7 @@ def test_no_table_is_read_through_however_small_it_was_at_first(
 def read_through() -> list[Any]:
     """How often each table was read from end to end so far."""
     fetch_all("SELECT pg_stat_force_next_flush()")
-    return fetch_all(
-        "SELECT relname, seq_scan FROM pg_stat_user_tables ORDER BY relname"
-    )
+    return fetch_all("SELECT relname, seq_scan FROM pg_stat_user_tables ORDER BY relname")
 
 
 class NothingError(Exception):

@@ -1,0 +1,1 @@
+"""Forecasts and alarms against what then happened, one module each."""
