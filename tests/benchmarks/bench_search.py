@@ -4,7 +4,8 @@ of them. Rare, middling and frequent words, the beginning of a frequent one, two
 The tenth is promised of a million items. A scan grows with them and a search does not: of fewer
 than a hundred thousand it only has to be no slower.
 
-LIKE asks what is asked of a search: the first 20 of all items that have the word, the newest first.
+LIKE names all items that have the words, in order, as a scan that knows no newest first must; its
+first 20 are the answer of the search. One that stops there is as fast where a word is frequent.
 It reads name and description alone, the search all that is searched.
 """
 
