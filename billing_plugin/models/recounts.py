@@ -31,6 +31,12 @@ def rebuild(account_id: str) -> None:
     Raises InvalidRequest for a sum beyond 64 bits of nanos.
     """
     items.hold(account_id)
+    rebuild_sums(account_id)
+    search.rebuild(account_id)
+
+
+def rebuild_sums(account_id: str) -> None:
+    """The sums alone; the caller holds the account's items."""
     execute(f"DELETE FROM {DELTA} WHERE account_id = ?", (account_id,))
     for rollup in EVERY:
         execute(f"DELETE FROM {rollup.table} WHERE account_id = ?", (account_id,))
@@ -41,7 +47,6 @@ def rebuild(account_id: str) -> None:
                 f" WHERE account_id = ? GROUP BY account_id, {rollup.key}",
                 (account_id,),
             )
-    search.rebuild(account_id)
 
 
 def _source(rollup: Rollup) -> str:
