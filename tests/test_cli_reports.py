@@ -64,7 +64,7 @@ def test_a_breakdown_names_categories(database_url: str, owner: Actor) -> None:
     assert cloud["value"].startswith("cat_")
     assert (cloud["amount"], cloud["percentage"]) == ("350.00", "100")
     nothing = [row for row in found["rows"] if row["value"] is None]
-    assert {row["key"] for row in nothing} == {"none"}
+    assert {row["key"] for row in nothing} == {"uncategorized"}
     assert report(database_url, owner, "breakdown", "--by", "tag")["partitions"] is False
 
 

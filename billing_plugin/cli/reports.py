@@ -17,7 +17,8 @@ from billing_plugin.operations.tables import time_text
 
 FIGURES = ("amount", "cents", "count")
 METERED = EVERY_SOURCE[-1]
-NOTHING = "none"  # what stands for items that say nothing there
+# what stands for items that say nothing there
+NOTHING, NO_CATEGORY = "none", "uncategorized"
 
 
 @click.group()
@@ -58,7 +59,7 @@ def breakdown(account: str, *, by: str, database: str | None, **said: Any) -> No
     """Parts of it, the greatest first; by tag an item counts once for each of its tags."""
     printing, about = _split(said)
     report = operations.break_down(operator_of(database), account_id_of(account), about, by=by)
-    names = {**report.names, "": NOTHING}
+    names = {**report.names, "": NO_CATEGORY if by == "category" else NOTHING}
     rows: Rows = [
         (currency, names.get(part.key, part.key), part.key or None, *figures, part.percentage)
         for currency, part, figures in _parts(report.currencies)
