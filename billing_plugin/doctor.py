@@ -1,4 +1,4 @@
-"""What `billing doctor` looks at: database, Redis, keys, and the invariants of the books."""
+"""What `billing doctor` looks at: database, Redis, keys, the books, and the sums of reports."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from billing_plugin import migrations, operations
 from billing_plugin.errors import BillingError
 from billing_plugin.extension import Billing
 from billing_plugin.queue import answers
+
+FIRST = 5  # how many of the sums that differ are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def examine(billing: Billing) -> Examination:
         "redis": _redis,
         "secret keys": _secret_keys,
         "ledger": _ledger,
+        "reports": _reports,
     }
     return Examination([_found(name, check, billing) for name, check in checks.items()])
 
@@ -83,3 +86,11 @@ def _secret_keys(billing: Billing) -> tuple[bool, str]:
 def _ledger(billing: Billing) -> tuple[bool, str]:
     broken = operations.check_ledger(billing.operator())
     return not broken, "; ".join(broken) or "every invariant holds"
+
+
+def _reports(billing: Billing) -> tuple[bool, str]:
+    wrong = operations.check_reports(billing.operator())
+    if not wrong:
+        return True, "every sum is that of its items"
+    more = [f"and {len(wrong) - FIRST} more"] if len(wrong) > FIRST else []
+    return False, "; ".join([*wrong[:FIRST], *more]) + ". `billing reports rebuild` mends them."

@@ -88,7 +88,7 @@ class OtherLines(BaseModel):
 
 
 class SpendView(BaseModel):
-    """Metered spend in a half-open period. `groups` and `others` add up to `total`."""
+    """Spend in a half-open period. `groups` and `others` add up to `total`, except by tag."""
 
     summary: str
     period_start: datetime
@@ -100,6 +100,7 @@ class SpendView(BaseModel):
     count: int
     groups: list[SpendLine]
     others: OtherLines | None
+    other_currencies: list[str]
 
 
 def balance_view(balance: Balance) -> BalanceView:
@@ -157,6 +158,7 @@ def spend_view(report: SpendReport) -> SpendView:
         count=report.count,
         groups=lines[:MOST_LINES],
         others=_others(report, lines[MOST_LINES:]),
+        other_currencies=[],
     )
 
 

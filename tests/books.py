@@ -30,7 +30,8 @@ def counts(billing: Billing) -> dict[str, int]:
 
 def complaints(billing: Billing) -> list[str]:
     """What the doctor finds."""
-    return operations.check_ledger(billing.operator())
+    operator = billing.operator()
+    return operations.check_ledger(operator) + operations.check_reports(operator)
 
 
 def run_sql(billing: Billing, sql: str, *values: object) -> None:

@@ -133,7 +133,7 @@ def test_migrate_creates_the_tables_once(empty_database_url: str) -> None:
 def test_doctor_is_content(database_url: str, account_id: str) -> None:
     found = json.loads(run(database_url, "doctor", "--json").stdout)
     assert found["healthy"] is True
-    assert set(found["checks"]) == {"database", "redis", "secret keys", "ledger"}
+    assert set(found["checks"]) == {"database", "redis", "secret keys", "ledger", "reports"}
 
 
 def test_doctor_names_a_tampered_account(database_url: str, account_id: str) -> None:

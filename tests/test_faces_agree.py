@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from billing_plugin import Actor, Billing, Money, operations
-from billing_plugin.operations import Usage
+from billing_plugin.money import Exact
+from billing_plugin.operations import ItemDraft, Usage
 from billing_plugin.providers.fake import FakeProvider
 from tests.dialects.faces import CONDUIT, NATIVE, SPIDERIQ, data
 from tests.factories import Caller, Clock, account_with, app_with, billing_on, token_of
+from tests.mcp_server.agents import Agent, answer
+from tests.test_cli import facts, run
 
 BOUGHT, COSTS = "20.00", ["0.00000061", "0.125", "3.4949999", "0.005", "12"]
 KINDS = {"support": "SUPPORT_CREDIT", "topup": "CREDIT_PURCHASE", "usage": "USAGE_DEBIT"}
@@ -114,6 +118,108 @@ def test_a_sync_is_one_sync(database_url: str, clock: Clock) -> None:
     ]
     figures = [str(one.balance.amount) for snapshots in kept for one in snapshots if one.balance]
     assert report["total_balance"] == float(sum(Decimal(figure) for figure in figures)) == 3.5
+
+
+SHARES = ["0.000000000000000001", "0.125", "3.4949999", "-0.005", "12"]
+SPAN = ("2026-03-01", "2026-03-31")
+Lines = list[tuple[str, Decimal, int, int]]
+
+
+@pytest.fixture
+def bills(actor: Actor) -> Actor:
+    """The same account with bills, some of them of another month and of another currency."""
+    mine = str(actor.account_id)
+    operations.create_category(actor, mine, "Cloud")
+    for number, share in enumerate(SHARES):
+        odd = (
+            {"category": "cloud", "provider": "aws", "tags": ["x", "y"], "recurring": True}
+            if number % 2
+            else {}
+        )
+        draft = ItemDraft("n", Exact.parse(share), service_id=f"s{number % 3}", **odd)
+        operations.create_item(actor, mine, draft)
+    operations.create_item(actor, mine, ItemDraft("n", Exact(7), currency="EUR"))
+    past = datetime(2026, 2, 28, tzinfo=UTC)
+    operations.create_item(actor, mine, ItemDraft("n", Exact(7), date=past))
+    return actor
+
+
+class Reports:
+    """One report of the same days by the native face, the command line and an agent."""
+
+    def __init__(self, call: Caller, database_url: str, billing: Billing, actor: Actor) -> None:
+        self.call, self.database_url, self.account = call, database_url, str(actor.account_id)
+        self.agent = Agent(billing, token_of(billing, actor))
+
+    def of(self, kind: str, word: str, value: str, *, metered: bool) -> list[Lines]:
+        """Key, exact amount, cents and count of each line, face by face."""
+        sources = "manual,sync,focus" + ",metered" * metered
+        query = f"?{word}={value}&from={SPAN[0]}&to={SPAN[1]}&source={sources}"
+        rest = native(self.call, f"/reports/{kind}{query}")
+        asked = ["reports", kind, "--account", self.account, f"--{word}", value, "--json",
+                 "--from", SPAN[0], "--to", SPAN[1]]  # fmt: skip
+        rows = facts(run(self.database_url, *asked, *["--include-metered"] * metered))["rows"]
+        told = answer(
+            self.agent("report_spend", from_day=SPAN[0], to_day=SPAN[1], group_by=value,
+                       source="all" if metered else "items")
+        )  # fmt: skip
+        assert told["others"] is None
+        own = [row for row in rows if row["currency"] == "USD"]
+        return [
+            [(_key(one), Decimal(one["amountExact"]), one["amount"], one["count"]) for one in rest],
+            [(_key(one), Decimal(one["amount"]), one["cents"], one["count"]) for one in own],
+            [
+                (
+                    _key(one),
+                    Decimal(one["amount"]["amount"]),
+                    one["amount"]["cents"],
+                    one["count"],
+                )
+                for one in told["groups"]
+            ],
+        ]
+
+
+def _key(line: dict[str, Any]) -> str:
+    return str(line.get("key", line.get("date")))
+
+
+@pytest.fixture
+def reports(call: Caller, database_url: str, billing: Billing, bills: Actor) -> Reports:
+    """Reports of the bills by three faces."""
+    return Reports(call, database_url, billing, bills)
+
+
+@pytest.mark.parametrize("metered", [False, True], ids=["items", "all"])
+@pytest.mark.parametrize("by", ["provider", "category", "service", "tag", "recurring"])
+def test_a_breakdown_is_the_same_to_the_atto(reports: Reports, by: str, metered: bool) -> None:
+    rest, command, agent = reports.of("breakdown", "by", by, metered=metered)
+    assert rest == command == agent
+    assert len(rest) > 1
+
+
+@pytest.mark.parametrize("interval", ["day", "week", "month"])
+def test_a_trend_is_the_same_to_the_atto(reports: Reports, interval: str) -> None:
+    rest, command, agent = reports.of("trend", "interval", interval, metered=True)
+    assert rest == command == agent
+    exact = sum(map(Decimal, [*SHARES, *COSTS]))
+    assert sum(amount for _, amount, _, _ in rest) == exact
+
+
+def test_a_summary_is_the_same_to_the_atto(reports: Reports) -> None:
+    days = f"?from={SPAN[0]}&to={SPAN[1]}"
+    rest = native(reports.call, f"/reports/summary{days}")
+    asked = ("--account", reports.account, "--json", "--from", SPAN[0], "--to", SPAN[1])
+    [_, own] = facts(run(reports.database_url, "reports", "summary", *asked))["rows"]
+    told = answer(
+        reports.agent("report_spend", from_day=SPAN[0], to_day=SPAN[1], group_by="none",
+                      source="items")
+    )  # fmt: skip
+    exact = sum(map(Decimal, SHARES))
+    for amount in (rest["totalExact"], own["amount"], told["total"]["amount"]):
+        assert Decimal(amount) == exact
+    assert rest["totalAmount"] == own["cents"] == told["total"]["cents"]
+    assert rest["itemCount"] == own["count"] == told["count"] == len(SHARES)
 
 
 REFUSALS = {

@@ -6,17 +6,21 @@ import click
 
 from billing_plugin.cli.accounts import accounts
 from billing_plugin.cli.base import Commands
+from billing_plugin.cli.categories import categories
 from billing_plugin.cli.integrations import integrations, sync
+from billing_plugin.cli.items import items
 from billing_plugin.cli.keys import keys
 from billing_plugin.cli.ledger import ledger
 from billing_plugin.cli.limits import limits
 from billing_plugin.cli.prices import prices
+from billing_plugin.cli.reports import reports
 from billing_plugin.cli.system import demo, doctor, migrate, new_secret_key, serve
 from billing_plugin.cli.usage import import_usage
 
 COMMANDS: tuple[click.Command, ...] = (
     *(accounts, demo, doctor, import_usage, integrations, keys, migrate, new_secret_key),
     *(ledger, limits, prices, serve, sync),
+    *(categories, items, reports),
 )
 
 

@@ -107,8 +107,13 @@ def drifted_roll_ups() -> list[str]:
 
 
 def drifted_spend() -> list[str]:
-    """Sums of cost items that differ from the items, tags and categories that do not fit them."""
+    """Sums and tags that differ from the cost items they are made of."""
     return recounts.drifted()
+
+
+def homeless_items() -> list[str]:
+    """Cost items whose category or account is not there."""
+    return recounts.homeless()
 
 
 def drifted_counters() -> list[str]:

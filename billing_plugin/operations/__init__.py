@@ -24,7 +24,13 @@ from billing_plugin.operations.categories import (
 )
 from billing_plugin.operations.corrections import refund_charge, reverse_entry
 from billing_plugin.operations.credits import grant_credit, list_credits, set_postpaid_limit
-from billing_plugin.operations.doctor import check_ledger, prune_idempotency_keys, verify_ledger
+from billing_plugin.operations.doctor import (
+    check_ledger,
+    check_reports,
+    prune_idempotency_keys,
+    rebuild_reports,
+    verify_ledger,
+)
 from billing_plugin.operations.drafts import ItemDraft
 from billing_plugin.operations.focus import FocusImport, import_focus
 from billing_plugin.operations.forecasts import (
@@ -142,6 +148,7 @@ __all__ = [
     "check_balance",
     "check_ledger",
     "check_past_balance",
+    "check_reports",
     "check_status",
     "connect",
     "create_account",
@@ -192,6 +199,7 @@ __all__ = [
     "operator",
     "preview_cost",
     "prune_idempotency_keys",
+    "rebuild_reports",
     "record_usage",
     "record_usage_batch",
     "refund_charge",

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from billing_plugin.context import Actor, now, snapshot, write_transaction
-from billing_plugin.models import doctor, idempotency, sync_jobs
+from billing_plugin.models import accounts, doctor, idempotency, recounts, sync_jobs
 from billing_plugin.models.doctor import BrokenSeal
 from billing_plugin.operations.catalogue import operation
 
 PRUNING = "idempotency keys"  # the name of its schedule
 
-__all__ = ["BrokenSeal", "Verification", "check_ledger", "prune_idempotency_keys", "verify_ledger"]
+__all__ = [
+    "BrokenSeal", "Verification", "check_ledger", "check_reports", "prune_idempotency_keys",
+    "rebuild_reports", "verify_ledger",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +33,37 @@ class Verification:
 def check_ledger(actor: Actor) -> list[str]:
     """What contradicts the books' invariants (models/doctor.py), one sentence each; an empty list
     is health. All is seen as of one moment, so that what is written meanwhile is no contradiction.
-    Seals are read by `verify_ledger`."""
+    Seals are read by `verify_ledger`, sums of cost items by `check_reports`."""
     del actor
     with snapshot():
         books = doctor.broken_accounts() + doctor.broken_entries() + doctor.unmatched()
         sums = doctor.drifted_credits() + doctor.drifted_roll_ups() + doctor.drifted_counters()
-        spend = doctor.drifted_spend()
-    return books + sums + spend
+        items = doctor.homeless_items()
+    return books + sums + items
+
+
+@operation(scope="jobs:run", effect="reads")
+def check_reports(actor: Actor) -> list[str]:
+    """Sums and tags that differ from the cost items they are made of, one sentence each; an empty
+    list is health. All is seen as of one moment. `rebuild_reports` mends what is named."""
+    del actor
+    with snapshot():
+        return doctor.drifted_spend()
+
+
+@operation(scope="jobs:run", effect="writes")
+def rebuild_reports(actor: Actor, *, account: str | None = None) -> int:
+    """Makes the sums of one account's cost items anew, or of all accounts; of how many.
+
+    Each account in a transaction of its own, in which nobody else changes its items. Raises
+    NotFound, and InvalidRequest for a sum beyond 64 bits of nanos.
+    """
+    del actor
+    chosen = [found for found, _, _ in doctor.heads()] if account is None else [account]
+    for one in chosen:
+        with write_transaction():
+            recounts.rebuild(accounts.get(one).id)
+    return len(chosen)
 
 
 @operation(scope="jobs:run", effect="reads")

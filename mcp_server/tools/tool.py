@@ -7,6 +7,7 @@ because an agent pays for every word of them in every conversation.
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -35,6 +36,8 @@ Day = Annotated[
     Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="YYYY-MM-DD, UTC"),
 ]
 
+OPERATIONS: dict[str, str] = {}  # the operation of each tool
+
 # A write replaces what stood there; a spend moves real money, so clients should ask their user.
 # Repeating either changes nothing more: limits are set, top-ups carry an idempotency key.
 HINTS = {
@@ -53,20 +56,22 @@ HINTS = {
 }
 
 
-def tool(title: str) -> Callable[[Callable[..., Any]], Tool]:
-    """Makes a function the tool of the operation of its name; its docstring is what agents read."""
+def tool(title: str, *, of: str | None = None) -> Callable[[Callable[..., Any]], Tool]:
+    """Makes a function the tool of an operation, which has its name unless `of` says which; its
+    docstring is what agents read."""
 
     def declare(function: Callable[..., Any]) -> Tool:
+        OPERATIONS[function.__name__] = named = of or function.__name__
         made = Tool.from_function(
             function,
             title=title,
             description=inspect.getdoc(function),
-            annotations=HINTS[CATALOGUE[function.__name__].effect],
+            annotations=HINTS[CATALOGUE[named].effect],
         )
         arguments = made.fn_metadata.arg_model
         arguments.model_config["extra"] = "forbid"
         arguments.model_rebuild(force=True)
-        made.parameters = slim(arguments.model_json_schema())
+        made.parameters = slim(_without_null(arguments.model_json_schema()))
         made.fn_metadata.output_schema = answer_schema(made.fn_metadata.output_schema or {})
         return made
 
@@ -74,10 +79,33 @@ def tool(title: str) -> Callable[[Callable[..., Any]], Tool]:
 
 
 def answer_schema(success: dict[str, Any]) -> dict[str, Any]:
-    """The schema of what a tool answers: its view, or a refusal."""
+    """The schema of what a tool answers: its view, or a refusal, both objects."""
     view = slim(success, {*NOISE, "description"})
     named = view.pop("$defs", {})
-    return {"type": "object", "anyOf": [view, REFUSAL], "$defs": named}
+    del view["type"]  # it is said once for both
+    for part in named.values():
+        del part["required"]  # the view's own are enough to tell it from a refusal
+    return _inlined({"type": "object", "anyOf": [view, REFUSAL], "$defs": named})
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema with each definition that is used once in its place."""
+    for name, part in list(schema["$defs"].items()):
+        text, reference = json.dumps(schema), json.dumps({"$ref": f"#/$defs/{name}"})
+        if text.count(reference) == 1:
+            schema = json.loads(text.replace(reference, json.dumps(part)))
+            del schema["$defs"][name]
+    return schema
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Arguments that may be left out without the null that says the same; it is taken too."""
+    for name, part in schema["properties"].items():
+        if part.get("default", ...) is None:
+            [said] = [one for one in part["anyOf"] if one != {"type": "null"}]
+            kept = {key: value for key, value in part.items() if key not in ("anyOf", "default")}
+            schema["properties"][name] = said | kept
+    return schema
 
 
 def slim(schema: dict[str, Any], noise: set[str] = NOISE) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from billing_plugin.operations import CATALOGUE
 from mcp_server.tools import TOOLS
+from mcp_server.tools.tool import OPERATIONS
 from tests.mcp_server.agents import COMMAND
 
 PAGE = (Path(__file__).parents[2] / "docs" / "8-agents.md").read_text(encoding="utf-8")
@@ -14,7 +15,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "8-agents.md").read_text(encoding="
 
 def test_the_page_names_every_tool_with_its_scope_and_arguments() -> None:
     for tool in TOOLS:
-        assert f"| `{CATALOGUE[tool.name].scope}` | `{tool.name}` |" in PAGE
+        assert f"| `{CATALOGUE[OPERATIONS[tool.name]].scope}` | `{tool.name}` |" in PAGE
         row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{tool.name}` |"))
         for name, schema in tool.parameters["properties"].items():
             assert f"`{name}`" in row

@@ -59,11 +59,13 @@ def odd(billing: Billing, token: str, mode: str) -> Agent:
 
 
 def facts_of(actor: Actor) -> Any:
-    """Everything the four tools can change."""
+    """Everything the tools can change."""
     account_id = str(actor.account_id)
     balance = operations.check_balance(actor, account_id)
     limits = [state.limit.amount for state in operations.list_limits(actor, account_id)]
-    return balance.posted, balance.held, limits, len(operations.list_entries(actor, account_id))
+    costs = len(operations.list_items(actor, account_id))
+    entries = len(operations.list_entries(actor, account_id))
+    return balance.posted, balance.held, limits, entries, costs
 
 
 BAD = [
@@ -91,21 +93,38 @@ BAD = [
     ("set_limit", {"amount_cents": 100, "zone": ""}, "zone", "at least 1 characters"),
     ("set_limit", {"amount_cents": 100, "zone": 1}, "zone", "must be text"),
     ("set_limit", {"amount_cents": 100, "currency": "EUR"}, "currency", "not an argument"),
-    ("report_spend", {"group_by": "cost"}, "group_by", "'day' or 'none'"),
+    ("report_spend", {"group_by": "cost"}, "group_by", "'month' or 'none'"),
     ("report_spend", {"from_day": 20260301}, "from_day", "must be text"),
     ("report_spend", {"from_day": "1 March", "to_day": "2026-03-02"}, "from_day", "YYYY-MM-DD"),
     ("report_spend", {"from_day": "٢٠٢٦-03-01", "to_day": "2026-03-02"}, "from_day", "YYYY-MM-DD"),
+    ("report_spend", {"source": "bills"}, "source", "'items' or 'all'"),
+    ("report_spend", {"currency": "USDT"}, "currency", "at most 3 characters"),
+    ("list_costs", {"limit": "5"}, "limit", NOT_CENTS),
+    ("list_costs", {"limit": 26}, "limit", "must be at most 25"),
+    ("list_costs", {"limit": 0}, "limit", "must be at least 1"),
+    ("list_costs", {"tag": ["a"]}, "tag", "must be text"),
+    ("list_costs", {"from_day": "yesterday"}, "from_day", "YYYY-MM-DD"),
+    ("record_cost", {"amount_cents": "5"}, "amount_cents", NOT_CENTS),
+    ("record_cost", {"amount_cents": -5}, "amount_cents", "must be at least 0"),
+    ("record_cost", {"name": ""}, "name", "at least 1 char"),
+    ("record_cost", {"name": "x" * 201}, "name", "at most 200"),
+    ("record_cost", {"day": "1 March"}, "day", "YYYY-MM-DD"),
+    ("record_cost", {"currency": "EUR"}, "currency", "not an argument"),
+    ("record_cost", {"idempotency_key": ""}, "idempotency_key", "at least 1 char"),
     ("check_balance", {"account_id": "acct_x"}, "account_id", "not an argument"),
 ]
+WHOLE = {
+    "top_up": {"idempotency_key": "k"},
+    "record_cost": {"name": "n", "amount_cents": 5, "idempotency_key": "k"},
+}
 
 
 @pytest.mark.parametrize(("tool_name", "given", "field", "words"), BAD)
 def test_wrong_arguments_are_named_and_change_nothing(
     agent: Agent, actor: Actor, tool_name: str, given: dict[str, Any], field: str, words: str
 ) -> None:
-    key = {"idempotency_key": "k"} if tool_name == "top_up" else {}
     before = facts_of(actor)
-    said = refusal(agent(tool_name, **{**key, **given}))
+    said = refusal(agent(tool_name, **{**WHOLE.get(tool_name, {}), **given}))
     assert (said["code"], said["retryable"]) == ("invalid_request", False)
     assert list(said["fields"]) == [field]
     assert words in said["fields"][field]
@@ -127,6 +146,7 @@ def test_rejected_values_are_not_repeated(agent: Agent) -> None:
     assert name == ("no[31m" + "x" * 500)[:60]
 
 
+COST = WHOLE["record_cost"]
 RULES = [
     ("set_limit", {"amount_cents": 100, "zone": "Mars/Olympus"}, "invalid_request"),
     ("set_limit", {"amount_cents": 100, "zone": "../../etc/passwd"}, "invalid_request"),
@@ -138,6 +158,17 @@ RULES = [
     ("top_up", {"amount_cents": 99, "idempotency_key": "k"}, "amount_out_of_range"),
     ("top_up", {"amount_cents": 1_000_001, "idempotency_key": "k"}, "amount_out_of_range"),
     ("top_up", {"amount_cents": 500, "idempotency_key": "a\nb"}, "invalid_request"),
+    ("report_spend", {"currency": "usd"}, "invalid_request"),
+    ("report_spend", {"source": "all", "from_day": "2026-03-01"}, "invalid_request"),
+    ("list_costs", {"from_day": "2026-03-02", "to_day": "2026-03-01"}, "invalid_request"),
+    ("list_costs", {"from_day": "2026-02-30"}, "invalid_request"),
+    ("list_costs", {"after": "item_x"}, "invalid_request"),
+    ("list_costs", {"category": "unknown"}, "not_found"),
+    ("list_costs", {"provider": "\0"}, "invalid_request"),
+    ("record_cost", {**COST, "category": "unknown"}, "not_found"),
+    ("record_cost", {**COST, "provider": "p" * 201}, "invalid_request"),
+    ("record_cost", {**COST, "day": "9999-12-31"}, "time_out_of_range"),
+    ("record_cost", {**COST, "name": "\ud800"}, "invalid_request"),
 ]
 
 
@@ -172,6 +203,9 @@ SCOPES = [
     ("top_up", {"amount_cents": 500, "idempotency_key": "k"}, "topups:write"),
     ("set_limit", {"amount_cents": 500}, "limits:write"),
     ("report_spend", {}, "reports:read"),
+    ("report_spend", {"source": "items"}, "reports:read"),
+    ("list_costs", {}, "items:read"),
+    ("record_cost", COST, "items:write"),
 ]
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from billing_plugin.operations import CATALOGUE
 from mcp_server.server import INSTRUCTIONS
+from mcp_server.tools.tool import OPERATIONS
 from tests.mcp_server.agents import Agent, answer
 
-NAMES = ["check_balance", "top_up", "set_limit", "report_spend"]
+NAMES = ["check_balance", "top_up", "set_limit", "report_spend", "list_costs", "record_cost"]
 MOST_TOKENS = 2000
 
 
@@ -31,12 +32,12 @@ def test_every_tool_is_described_in_full(agent: Agent) -> None:
 
 def test_hints_follow_the_operations_effect(agent: Agent) -> None:
     for tool in agent.tools():
-        effect = CATALOGUE[tool.name].effect
+        effect = CATALOGUE[OPERATIONS[tool.name]].effect
         hints = tool.annotations
         assert hints.read_only_hint is (effect == "reads")
         assert hints.destructive_hint is (effect in ("writes", "spends"))
         assert hints.open_world_hint is (effect == "spends")
-        assert hints.idempotent_hint is True  # each of the four may be repeated with no harm
+        assert hints.idempotent_hint is True  # each of them may be repeated with no harm
 
 
 def test_arguments_are_closed_and_cents_are_bounded_integers(agent: Agent) -> None:
@@ -67,6 +68,9 @@ def test_every_output_schema_is_an_object_of_view_or_refusal(agent: Agent) -> No
         ("top_up", {"amount_cents": 500, "idempotency_key": "k"}),
         ("set_limit", {"amount_cents": 500}),
         ("report_spend", {}),
+        ("report_spend", {"source": "items", "group_by": "week"}),
+        ("list_costs", {}),
+        ("record_cost", {"name": "n", "amount_cents": 5, "idempotency_key": "k"}),
     ],
 )
 def test_answers_keep_their_schema_and_are_short(agent: Agent, name: str, given: dict) -> None:
@@ -80,7 +84,9 @@ def test_the_whole_list_costs_few_tokens(agent: Agent) -> None:
     listed = [
         tool.model_dump(mode="json", by_alias=True, exclude_none=True) for tool in agent.tools()
     ]
-    tokens = len(json.dumps(listed, separators=(",", ":"))) / 4
+    result = {"resultType": "complete", "ttlMs": 60_000, "cacheScope": "private", "tools": listed}
+    reply = {"jsonrpc": "2.0", "id": 1, "result": result}
+    tokens = len(json.dumps(reply, separators=(",", ":"))) / 4
     assert tokens <= MOST_TOKENS
     assert len(INSTRUCTIONS) / 4 <= 120
 

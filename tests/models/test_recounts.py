@@ -66,3 +66,11 @@ def test_sums_are_made_anew_as_they_were(billing: Billing, busy: Actor) -> None:
     assert rebuilt() == whole
     assert whole["spend_delta"] == []
     assert operations.break_down(busy, mine, by="tag").currencies == before
+
+
+@pytest.mark.parametrize("sql", [sql for sql in SPOILT if "_id = " not in sql])
+def test_all_that_differs_is_mended(billing: Billing, busy: Actor, sql: str) -> None:
+    """As the items are now: what they say is the truth."""
+    run_sql(billing, sql)
+    assert operations.rebuild_reports(billing.operator(), account=str(busy.account_id)) == 1
+    assert complaints(billing) == []

@@ -12,7 +12,8 @@ import pytest
 from billing_plugin import Actor, Billing, Money, errors, operations
 from billing_plugin.context import is_sqlite
 from billing_plugin.models import counters
-from billing_plugin.operations import Usage
+from billing_plugin.money import Exact
+from billing_plugin.operations import ItemDraft, Usage
 from tests.books import complaints, run_sql
 from tests.deeds import spend
 from tests.factories import START, account_with
@@ -140,3 +141,27 @@ def test_what_is_written_between_two_questions_is_no_drift(
 def test_only_operators_ask(actor: Actor) -> None:
     with pytest.raises(errors.Forbidden):
         operations.check_ledger(actor)
+
+
+def test_sums_of_items_are_made_anew(billing: Billing, actor: Actor) -> None:
+    draft = ItemDraft("n", Exact(1), tags=["x"])
+    operations.create_item(actor, str(actor.account_id), draft)
+    run_sql(billing, "UPDATE billing_item SET nanos = 5")
+    operator = billing.operator()
+    assert operations.check_ledger(operator) == []
+    assert len(operations.check_reports(operator)) == 5  # one cell of each kind
+    assert operations.rebuild_reports(operator) == 1
+    assert operations.check_reports(operator) == []
+    [total] = operations.summarize(actor, str(actor.account_id)).totals
+    assert total.amount == Exact(5)
+
+
+def test_only_operators_make_sums_anew(actor: Actor) -> None:
+    for ask in (operations.check_reports, operations.rebuild_reports):
+        with pytest.raises(errors.Forbidden):
+            ask(actor)
+
+
+def test_sums_of_no_account_are_refused(billing: Billing) -> None:
+    with pytest.raises(errors.NotFound):
+        operations.rebuild_reports(billing.operator(), account="acct_x")
