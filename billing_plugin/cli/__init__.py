@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from billing_plugin.cli import forecasts
 from billing_plugin.cli.accounts import accounts
 from billing_plugin.cli.base import Commands
 from billing_plugin.cli.categories import categories
@@ -30,6 +31,8 @@ def main() -> None:
     """Billing and AI-spend control."""
 
 
+for command in forecasts.COMMANDS:
+    reports.add_command(command)
 for command in COMMANDS:
     main.add_command(command)
 

@@ -101,6 +101,29 @@ def list_items(
     print_rows(COLUMNS, rows, as_json=as_json, csv_file=csv_file)
 
 
+@items.command("search")
+@ACCOUNT
+@click.argument("question")
+@options("category", "provider", "service")
+@FROM
+@TO
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, MAX_PAGE))
+@DATABASE
+@JSON
+@CSV
+def search_items(
+    account: str, question: str, *, limit: int, database: str | None, as_json: bool,
+    csv_file: TextIO | None, **said: Any,
+) -> None:  # fmt: skip
+    """List the items that say every word of QUESTION; "a b" is a phrase, be* begins a word."""
+    found = operations.search_items(
+        operator_of(database), account_id_of(account), question, chosen=ItemFilter(**said),
+        limit=limit,
+    )  # fmt: skip
+    rows = ([_cell(facts(item).get(name)) for name in COLUMNS] for item in found)
+    print_rows(COLUMNS, rows, as_json=as_json, csv_file=csv_file)
+
+
 @items.command("show")
 @ACCOUNT
 @click.argument("item_id", required=False)
