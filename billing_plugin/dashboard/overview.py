@@ -5,14 +5,15 @@ Each part asks for the scope of its operation; a key without one sees the others
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import marshmallow
 from flask import Response
 
 from billing_plugin import operations
+from billing_plugin.context import snapshot
 from billing_plugin.dashboard import charts, figures
 from billing_plugin.dashboard.face import account_id, account_named, dashboard
 from billing_plugin.dashboard.figures import Figure
@@ -21,6 +22,7 @@ from billing_plugin.dashboard.pages import page
 from billing_plugin.dialects.cursors import Listing
 from billing_plugin.dialects.dialect import actor, instance
 from billing_plugin.errors import Forbidden
+from billing_plugin.operations.breakdowns import Basis
 from billing_plugin.operations.item_filters import ITEM_SOURCES, SpendFilter
 from billing_plugin.operations.limits import LimitState
 
@@ -114,15 +116,21 @@ def _balance() -> dict[str, Any]:
 
 def _spend(now: datetime) -> dict[str, Any]:
     """Bills and metered usage of this month, side by side: they may be the same money."""
-    since, until = named_days(THIS_MONTH, now.date())
-    kinds = []
-    for name, sources in (("Bills", ITEM_SOURCES), ("Metered usage", METERED)):
-        chosen = SpendFilter(since=since, until=until, sources=sources)
-        report = operations.summarize(actor(), account_id(), chosen)
-        lines = [(figures.of_exact(one.amount, one.currency), one.count) for one in report.totals]
-        kinds.append((name, report.basis, lines))
-    flagged = operations.report_spend(actor(), account_id(), group_by="none").flagged
+    with instance().active(), snapshot():
+        bills = _summary(ITEM_SOURCES, now)
+        metered = _summary(METERED, now)
+        flagged = operations.report_spend(actor(), account_id(), group_by="none").flagged
+    kinds = [("Bills", *bills), ("Metered usage", *metered)]
     return {"kinds": kinds, "flagged": flagged.count}
+
+
+def _summary(sources: Sequence[str], now: datetime) -> tuple[Basis, list[tuple[Figure, int]]]:
+    """What it is about; a figure and a number of lines for each currency."""
+    since, until = named_days(THIS_MONTH, now.astimezone(UTC).date())
+    chosen = SpendFilter(since=since, until=until, sources=sources)
+    report = operations.summarize(actor(), account_id(), chosen)
+    lines = [(figures.of_exact(one.amount, one.currency), one.count) for one in report.totals]
+    return report.basis, lines
 
 
 def _bar(state: LimitState) -> Bar:

@@ -60,4 +60,4 @@ def _root() -> str:
         for rule in current_app.url_map.iter_rules(f"{name}.show_overview")
     )
     under = [path for path in rules if request.path == path or request.path.startswith(path + "/")]
-    return quote(request.script_root + max(under, key=len))
+    return quote(request.script_root + max(under, key=len, default=""))

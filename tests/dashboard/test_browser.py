@@ -143,6 +143,15 @@ def test_what_a_foreign_script_would_do_is_blocked(witness: Witness) -> None:
     assert any("Content Security Policy" in one for one in witness.complaints)
 
 
+def test_a_printed_page_has_every_figure_and_no_form(witness: Witness) -> None:
+    witness.page.emulate_media(media="print")
+    witness.visit("/costs?period=all")
+    assert witness.page.locator("table").count() == 2
+    assert all(table.is_visible() for table in witness.page.locator("td data").all())
+    assert not witness.page.locator("form").is_visible()
+    assert not witness.page.locator("nav").is_visible()
+
+
 def test_the_form_works_with_the_keyboard_alone(witness: Witness) -> None:
     witness.visit("/costs")
     keyboard, reached = witness.page.keyboard, []

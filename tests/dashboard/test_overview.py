@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from flask import Flask
@@ -179,3 +179,12 @@ def test_a_part_without_its_scope_says_so_and_the_others_are_seen(
     for part, scope in SCOPES.items():
         refused = f"This needs the scope {scope}." in section(page, part).text
         assert refused is (scope == SCOPES[name])
+
+
+def test_the_month_is_that_of_utc_whatever_the_clock_says(
+    actor: Actor, person: Visitor, clock: Clock
+) -> None:
+    enter(actor, "7")
+    clock.at = datetime(2026, 4, 1, 1, tzinfo=timezone(timedelta(hours=5)))  # 20:00 UTC in March
+    assert amounts(section(person.see(), "spend")) == ["7.00"]
+    assert amounts(person.see("/costs").all("main")[0])[0] == "7.00"
