@@ -139,6 +139,18 @@ def test_a_figure_says_what_it_is_about(person: Visitor, actor: Actor) -> None:
     assert "may be the same money" in person.see("/costs?source=everything").text
 
 
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("period=all", "all days, UTC"),
+        ("from=2026-03-01", "from 2026-03-01 on, UTC days"),
+        ("to=2026-03-01", "until 2026-03-01, UTC days"),
+    ],
+)
+def test_days_without_an_end_are_said_so(person: Visitor, query: str, words: str) -> None:
+    assert f'<p class="basis">{words} ·' in person.get(f"/costs?{query}").text
+
+
 def test_the_form_remembers_what_was_asked(person: Visitor) -> None:
     query = "from=2026-02-01&to=2026-03-01&provider=aws&by=service&interval=week&source=manual"
     form = person.see(f"/costs?{query}").all("form")[0]
