@@ -38,6 +38,9 @@ class Settings(NamedTuple):
     native_prefix: str = "/api/v1/billing"  # empty switches the face off
     spideriq_prefix: str = "/api/v1/integrations"
     conduit_prefix: str = "/api/billing"
+    dashboard_prefix: str = (
+        ""  # where the pages for people are; `billing serve` has them at /billing
+    )
     processor: str = ""  # "fake", or empty: top-ups are refused
     topup_minimum_cents: int = 100
     topup_maximum_cents: int = 1_000_000

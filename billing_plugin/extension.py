@@ -14,7 +14,7 @@ from flask_smorest import Blueprint
 from peewee import Database
 from werkzeug.routing import Rule
 
-from billing_plugin import providers
+from billing_plugin import dashboard, providers
 from billing_plugin.config import PREFIX, Settings
 from billing_plugin.context import Actor, Instance, connect_to, require, utc_now
 from billing_plugin.dialects import conduit, native, spideriq
@@ -31,6 +31,7 @@ FACES: tuple[tuple[Entrance, str], ...] = (
     (Entrance("native", native.ROUTES), "native_prefix"),
     (Entrance("spideriq", spideriq.ROUTES), "spideriq_prefix"),
     (Entrance("conduit", conduit.ROUTES), "conduit_prefix"),
+    (Entrance("dashboard", dashboard.ROUTES, package=dashboard.__name__), "dashboard_prefix"),
 )
 # Methods that Werkzeug and Flask add by themselves.
 AUTOMATIC = frozenset({"HEAD", "OPTIONS"})

@@ -230,6 +230,8 @@ def test_serve_answers_over_http(database_url: str) -> None:
             headers={"X-API-Key": token}, json={"amountCents": 500}, timeout=10,
         )  # fmt: skip
         assert topup.json()["data"]["processor"] == "fake"
+        page = requests.get(f"{url}/billing", auth=("", token), timeout=10)
+        assert "10.00" in page.text
     finally:
         server.terminate()
         server.wait(10)

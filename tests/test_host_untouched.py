@@ -41,6 +41,7 @@ PATHS = [
     *("/api", "/api/", "/api/things", "/api/things/", "/api/things/7", "/api/things/x"),
     *("/api/v1", "/api/v1/", "/api/v1/billingx", "/api/v1/billin", "/api/billingx", "/api/BILLING"),
     *("/api/v1/integration", "/v1/billing", "/area/inner", "/area/nothing", "/area"),
+    *("/billingx", "/billin", "/bill/ing", "/style.css", "/costs", "/items", "/ledger"),
     *("/openapi.json", "/docs", "/docs/start.js", "/é", "/%00", "/x" * 500),
 ]
 # What a request brings along; each path is asked with each method and each of these.
@@ -194,7 +195,13 @@ def nested(billing: Billing) -> Flask:
     return app
 
 
-MOUNTS = [before, after, nested]
+def with_pages(billing: Billing) -> Flask:
+    """The pages for people at /billing, beside everything else."""
+    url = billing.instance.settings.database_url
+    return after(billing_on(url, dashboard_prefix="/billing"))
+
+
+MOUNTS = [before, after, nested, with_pages]
 
 
 @pytest.fixture(params=MOUNTS, ids=lambda mount: mount.__name__)

@@ -119,6 +119,36 @@ def test_the_hosts_own_document_contains_our_routes(billing: Billing) -> None:
     assert refusals["429"]["headers"]["Retry-After"]["schema"] == {"type": "integer"}
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_pages_in_three_ways(database_url: str, way: Way) -> None:
+    billing, token = holding(database_url, "11", dashboard_prefix="/billing")
+    app = bare()
+    way(billing, app)
+    assert_works(app, token)
+    client = app.test_client()
+    for path, status in (("/billing", 200), ("/billing/", 200), ("/billing/nothing", 404)):
+        response = client.get(path, auth=("", token))
+        assert (response.status_code, response.mimetype) == (status, "text/html")
+        assert "<title>" in response.text
+        assert ("11.00" in response.text) is (status == 200)
+    assert "Billing" not in client.get("/billings").text
+    assert not [path for path in document_of(app) if path.startswith("/billing")]
+
+
+def document_of(app: Flask) -> list[str]:
+    """The paths that the host's own document names, where it has one."""
+    known = app.extensions.get("flask-smorest", {}).get("apis", {})
+    return [path for api in known.values() for path in api["ext_obj"].spec.to_dict()["paths"]]
+
+
+@pytest.mark.parametrize("path", ["/billing", "/billing/", "/billing/costs", "/billing/items/<x>"])
+def test_a_page_that_the_host_serves(path: str) -> None:
+    app = bare()
+    app.add_url_rule(path, "hosts", lambda **_: "host")
+    with pytest.raises(ConfigurationError, match="served already; give the face another prefix"):
+        Billing(dashboard_prefix="/billing").init_app(app)
+
+
 def test_under_a_prefix(billing: Billing, token: str) -> None:
     app = bare()
     app.register_blueprint(billing.blueprint, url_prefix="/pay/")

@@ -34,7 +34,9 @@ def serve(database: str | None, redis: str | None, *, host: str, port: int) -> N
     billing.init_app(app)
     server: Any = create_server(app, host=host, port=port, threads=8)
     with demonstration.ticking(billing):
-        click.echo(f"Serving on http://{host}:{server.effective_port}", err=True)
+        url = f"http://{host}:{server.effective_port}"
+        click.echo(f"Serving on {url}", err=True)
+        click.echo(_words(billing, url), err=True)
         server.run()
 
 
@@ -80,6 +82,16 @@ def new_secret_key() -> None:
 
 
 def _serving(redis: str | None) -> dict[str, str]:
-    """What `serve` sets by itself: the queue it was told of; a processor where none is named."""
-    processor = Settings.from_environment().get("processor") or "fake"
-    return {"processor": processor} | ({} if redis is None else {"redis_url": redis})
+    """What `serve` sets by itself: the queue it was told of; a processor where none is named; the
+    pages for people, unless the environment puts them elsewhere or switches them off."""
+    named = Settings.from_environment()
+    own = {
+        "processor": named.get("processor") or "fake",
+        "dashboard_prefix": named.get("dashboard_prefix", demonstration.PAGES),
+    }
+    return own | ({} if redis is None else {"redis_url": redis})
+
+
+def _words(billing: Billing, url: str) -> str:
+    prefix = billing.instance.settings.dashboard_prefix
+    return f"Pages: {url}{prefix} (an API key is the password)" if prefix else "No pages."

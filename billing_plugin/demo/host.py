@@ -8,7 +8,8 @@ from billing_plugin import Billing, operations
 from billing_plugin.operations import Usage
 
 HOME = """<!doctype html><title>Acme Chat</title><h1>Acme Chat</h1>
-<p>A host application. Its billing API is described <a href="/api/v1/billing/docs">here</a>.</p>
+<p>A host application. Its billing API is described <a href="/api/v1/billing/docs">here</a>;
+<a href="/billing">these</a> are its pages for people.</p>
 """
 
 

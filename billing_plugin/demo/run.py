@@ -20,6 +20,7 @@ from billing_plugin.errors import BillingError
 from billing_plugin.vault import new_key
 
 OPENING = "10.00"
+PAGES = "/billing"  # where the pages for people are, here and in `billing serve`
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def _scene(port: int) -> Iterator[Scene]:
             "BILLING_PROCESSOR": "fake",
         }
         settings: dict[str, Any] = {_setting(key): text for key, text in environment.items()}
-        billing = Billing(**settings)
+        billing = Billing(**settings, dashboard_prefix=PAGES)
         account_id, key = _furnish(billing)
         stack.enter_context(parts.worker(environment, log))
         mcp_url = stack.enter_context(parts.mcp_server(environment, log))
@@ -100,6 +101,7 @@ def _words(scene: Scene) -> str:
     curl = f'curl -s -H "Authorization: Bearer {scene.key}"'
     return f"""
 Host application  {scene.url}
+Pages             {scene.url}{PAGES} (the sample key is the password)
 API documentation {scene.url}/api/v1/billing/docs
 MCP endpoint      {scene.mcp_url}
 Queue             {queue}

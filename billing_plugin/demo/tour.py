@@ -51,6 +51,14 @@ class Guide:
             raise Failed(f"{method} {path} answered {response.status_code}: {response.text[:300]}")
         return response.json()
 
+    def page(self, path: str) -> str:
+        """A page for people, with the sample key as the password."""
+        key = ("", self.scene.key)
+        response = requests.get(self.scene.url + path, auth=key, timeout=TIMEOUT_S)
+        if response.status_code != 200:
+            raise Failed(f"{path} answered {response.status_code}: {response.text[:300]}")
+        return response.text
+
 
 def host_is_untouched(guide: Guide) -> str:
     """The host's own 404 page."""
@@ -107,6 +115,14 @@ def spend_is_reported(guide: Guide) -> str:
     return f"{report['total']['amount']} USD in {report['count']} uses this month"
 
 
+def pages_say_the_same(guide: Guide) -> str:
+    """The overview, as a person sees it."""
+    page = guide.page("/billing")
+    balance = guide.ask("GET", "/api/v1/billing/balance")["data"]["available"]["amount"]
+    _must(f">{balance}</data>" in page, "the overview shows another balance")
+    return f"the overview shows {balance} USD"
+
+
 def vendors_are_asked(guide: Guide) -> str:
     """Both fake vendors at once."""
     answer = guide.ask("POST", "/api/v1/integrations/sync-billing")
@@ -158,6 +174,7 @@ STEPS: tuple[Callable[[Guide], str], ...] = (
     host_spends,
     limit_is_hard,
     spend_is_reported,
+    pages_say_the_same,
     vendors_are_asked,
     job_runs_in_background,
     agent_over_http,

@@ -23,21 +23,22 @@ EXTENSION = "billing"  # the key of app.extensions
 
 
 class Entrance(Blueprint):
-    """A face as the host's app knows it. `routes`: "module.view" of the face -> "METHOD /path"."""
+    """A face as the host's app knows it. `routes`: "module.view" of the face -> "METHOD /path";
+    `package` holds its modules, where it is no dialect."""
 
-    def __init__(self, name: str, routes: Mapping[str, str]) -> None:
+    def __init__(self, name: str, routes: Mapping[str, str], *, package: str = "") -> None:
         super().__init__(name, __name__)
         self.routes = routes
+        self._package = package or f"{PACKAGE}.{name}"
         self.record(self._add_routes)  # all at once: fewer things for the garbage collector to see
 
     @cached_property
     def face(self) -> Any:
         """The face itself, with all its views."""
-        package = f"{PACKAGE}.{self.name}"
-        face = getattr(import_module(f"{package}.face"), self.name)  # lazy: at the first request
+        found = import_module(f"{self._package}.face")  # lazy: at the first request
         for module in dict.fromkeys(view.partition(".")[0] for view in self.routes):
-            import_module(f"{package}.{module}")  # lazy: likewise
-        return face
+            import_module(f"{self._package}.{module}")  # lazy: likewise
+        return getattr(found, self.name)
 
     def wrong_method(self, path: str) -> MethodNotAllowed | None:
         """The refusal of a method that a path of fixed words has not, although a sibling with an id
@@ -52,7 +53,7 @@ class Entrance(Blueprint):
             method, path = route.split(" ", 1)
             if "<" not in path:
                 implied = {"HEAD", "OPTIONS"} if method == "GET" else {"OPTIONS"}
-                found.setdefault(path, set()).update(implied, {method})
+                found.setdefault(path.rstrip("/"), set()).update(implied, {method})
         return found
 
     def _add_routes(self, state: BlueprintSetupState) -> None:

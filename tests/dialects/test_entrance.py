@@ -22,7 +22,8 @@ FACES = {"native": native.ROUTES, "conduit": conduit.ROUTES, "spideriq": spideri
 def test_mounting_loads_no_view_no_operation_and_no_client() -> None:
     code = (
         "import sys, flask, billing_plugin;"
-        "billing_plugin.Billing('sqlite:///unused.db').init_app(flask.Flask('x'));"
+        "b = billing_plugin.Billing('sqlite:///unused.db', dashboard_prefix='/billing');"
+        "b.init_app(flask.Flask('x'));"
         "print(*sys.modules)"
     )
     loaded = subprocess.run(
@@ -31,7 +32,8 @@ def test_mounting_loads_no_view_no_operation_and_no_client() -> None:
     modules = set(loaded.stdout.split())
     wanted_not = {*NOT_AT_MOUNT, "requests", "rq", "redis", "mcp", "pydantic", "cryptography"}
     assert not modules & wanted_not
-    assert not [name for name in modules if name.startswith("billing_plugin.dialects.native.")]
+    for face in ("dialects.native.", "dashboard."):
+        assert not [name for name in modules if name.startswith(f"billing_plugin.{face}")]
 
 
 @pytest.mark.parametrize("name", FACES)

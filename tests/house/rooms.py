@@ -18,6 +18,7 @@ MAY_KNOW: dict[str, set[str]] = {
     **{room: {room, *GROUND} for room in OUTWARD},
     "operations": {"operations", *OUTWARD, *GROUND},
     **{room: {room, "operations", *GROUND} for room in INWARD},
+    "dashboard": {"dashboard", "dialects", "operations", *GROUND},
     "migrations": {"migrations", "context"},
     "extension": {*INWARD, "operations", *OUTWARD, *GROUND, "migrations"},
     PUBLIC: {"extension", "operations", *GROUND},
@@ -30,7 +31,9 @@ MAY_KNOW: dict[str, set[str]] = {
 MAY_NAME_IN_TYPES = {"dialects": {"models"}, "dashboard": {"models"}}
 
 DIALECTS = "billing_plugin.dialects"
-SHARED_DIALECT_FILES = {"arguments", "dialect", "entrance", "throttle", "wire", "openapi"}
+SHARED_DIALECT_FILES = {
+    *("arguments", "cursors", "dialect", "entrance", "throttle", "wire", "openapi")
+}
 
 WEB = {"dialects", "dashboard", "extension", "webhooks", "cli", "demo"}
 WEB_LIBRARIES = {
@@ -79,7 +82,7 @@ def rooms(source: Source) -> Iterator[Offence]:
 
 
 def dialects(source: Source) -> Iterator[Offence]:
-    """A dialect knows itself and the shared dialect files, never another dialect."""
+    """A dialect knows itself and the shared dialect files, never another one; nor do the pages."""
     for found in imports_of(source):
         here, there = _dialect_of(found.file.module), _dialect_of(found.target)
         if here and there and there not in {here, *SHARED_DIALECT_FILES}:
@@ -142,6 +145,8 @@ def _may_know(found: Import) -> bool:
 
 
 def _dialect_of(module: str) -> str:
+    if room_of(module) == "dashboard":
+        return "dashboard"
     below = module.removeprefix(f"{DIALECTS}.")
     return "" if below == module else below.split(".")[0]
 

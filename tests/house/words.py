@@ -9,7 +9,7 @@ from tests.house.imports import origins
 from tests.house.rooms import room_of
 from tests.house.source import FUNCTIONS, File, Function, Offence, Source, dotted
 
-TESTED_ROOMS = {"models", "operations", "dialects", "providers", "processors"}
+TESTED_ROOMS = {"models", "operations", "dialects", "dashboard", "providers", "processors"}
 EXACT_ROOMS = {"money", "models", "operations"}
 # SQLite keeps peewee's DecimalField as a binary fraction too.
 INEXACT = {"float", "FloatField", "DoubleField", "DecimalField"}
