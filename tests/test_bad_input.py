@@ -287,6 +287,11 @@ BAD_QUERIES = {
         *("", "provider=p", "providerRef=r", "provider=&providerRef=r", "provider=p&provider=p"),
         *("provider=p&providerRef=r&x=1", "provider=p&providerRef=%00", "provider_ref=r"),
     ],
+    f"{NATIVE}/search": [
+        *("", "q=", "Q=x", "q=%00", "q=a%00b", f"q={'x' * 501}", "q=a&q=b", "q=a&offset=1"),
+        *("q=a&limit=0", "q=a&limit=1001", "q=a&cursor=x", "q=" + "+".join(map(str, range(40)))),
+        *(f"q=a&{one}" for one in BAD_SPANS),
+    ],
     f"{NATIVE}/reports/summary": [*BAD_REPORTS, "by=provider", "interval=day"],
     f"{NATIVE}/reports/breakdown": [
         *(*BAD_REPORTS, "by=", "by=model", "by=category%3B--", "by=tag&by=tag", "interval=day"),

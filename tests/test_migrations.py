@@ -61,7 +61,8 @@ def tables_of(url: str) -> set[str]:
     with database.connection_context():
         found = set(database.get_tables())
     database.close_all()
-    return {name for name in found if name.startswith("billing_")}
+    inner = "billing_item_search_"  # SQLite keeps its index of words in tables of their own
+    return {name for name in found if name.startswith("billing_") and not name.startswith(inner)}
 
 
 def test_an_empty_database_gets_every_table_once(empty_database_url: str) -> None:

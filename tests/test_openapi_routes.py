@@ -40,7 +40,7 @@ OPERATIONS = {
     *("denyLimitRaise", "listChanges", "topUp", "getTopup", "reportSpend", "requestSync"),
     *("listItems", "createItem", "findItem", "getItem", "updateItem", "deleteItem"),
     *("listCategories", "createCategory", "getCategory", "updateCategory", "deleteCategory"),
-    *("summarize", "breakDown", "trend", "getStatus"),
+    *("summarize", "breakDown", "trend", "getStatus", "searchItems"),
     *("forecastMonth", "findAnomalies", "listCommitments", "runOut"),
     *("listSyncJobs", "getSyncJob", "setPostpaidLimit", "listPrices", "setPrice", "endPrice"),
 }

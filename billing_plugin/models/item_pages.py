@@ -1,4 +1,4 @@
-"""Lists of cost items: those that a filter leaves, the latest first."""
+"""Lists of cost items: those that a filter leaves, the latest first, or that say some words."""
 
 from __future__ import annotations
 
@@ -6,10 +6,38 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from billing_plugin.models.base import fetch_all, places
+from billing_plugin.context import is_sqlite
+from billing_plugin.models import search
+from billing_plugin.models.base import Row, fetch_all, places
 from billing_plugin.models.items import COLUMNS, TABLE, TAGS, CostItem
+from billing_plugin.models.words import Term, stand_in
 from billing_plugin.periods import Period
 
+_MATCHING_SQLITE = (
+    f"SELECT id FROM {search.TABLE} s CROSS JOIN {TABLE} i ON i.number = s.rowid"
+    " WHERE s.words MATCH ? AND {where} ORDER BY s.rowid DESC LIMIT ?"
+)
+_READ_SQLITE = (
+    f"SELECT id FROM (SELECT rowid AS place, ' ' || words || ' ' AS said FROM {search.TABLE}"
+    f" {{which}} ORDER BY rowid DESC LIMIT ?) CROSS JOIN {TABLE} ON number = place"
+    " WHERE {globs} AND {where} ORDER BY place DESC LIMIT ?"
+)
+_SAYS_SQLITE, _SAYS = "WHERE words MATCH ?", "WHERE words @@ CAST(? AS tsquery)"
+_COUNT = f"SELECT COUNT(*) FROM (SELECT 1 FROM {search.TABLE} {{says}} LIMIT ?) counted"
+# Left alone, the planner would read an account's items one after the other for a rare word.
+_FOUND = (
+    "WITH found AS MATERIALIZED (SELECT account_id AS owner, item_id FROM"
+    f" (SELECT account_id, item_id, words FROM {search.TABLE} {_SAYS} OFFSET 0) said {{also}})"
+)
+_MATCHING = (
+    f"{_FOUND} SELECT id FROM found JOIN {TABLE} ON id = item_id WHERE {{where}}"
+    " ORDER BY id DESC LIMIT ?"
+)
+_MATCHING_ALL = f"{_FOUND} SELECT item_id FROM found WHERE owner = ? ORDER BY item_id DESC LIMIT ?"
+_READ_NEWEST = (
+    f"SELECT item_id FROM (SELECT item_id, words FROM {search.TABLE} WHERE account_id = ?"
+    f" ORDER BY item_id DESC LIMIT ?) newest {_SAYS} ORDER BY item_id DESC LIMIT ?"
+)
 _PLAIN = ("provider", "service_id", "stage_app_id", "author_email", "source")
 
 
@@ -41,24 +69,26 @@ def page(
     account_id: str, wanted: Wanted, *, before: Place | None = None, limit: int = 50
 ) -> list[CostItem]:
     """Items of the account by date, then id, the latest first; `before` is where to go on."""
-    conditions: list[tuple[str, Sequence[Any]]] = [("account_id = ?", (account_id,))]
-    conditions += [same(name, getattr(wanted, name)) for name in _PLAIN]
-    conditions.append(among("category_id", wanted.categories))
-    if wanted.recurring is not None:
-        conditions.append(("recurring = ?", (int(wanted.recurring),)))
-    if wanted.period is not None:
-        conditions.append(("date >= ? AND date < ?", (wanted.period.start, wanted.period.end)))
-    if wanted.tags is not None:
-        conditions.append(_tagged(account_id, wanted.tags))
-    if before is not None:
-        conditions.append(("(date, id) < (?, ?)", (before.date, before.id)))
-    where = " AND ".join(condition for condition, _ in conditions if condition)
+    where, values = _conditions(account_id, wanted, before)
     rows = fetch_all(
         f"SELECT {COLUMNS} FROM {TABLE} WHERE {where} ORDER BY date DESC, id DESC"
         f" LIMIT {int(limit)}",
-        [value for _, values in conditions for value in values],
+        values,
     )
     return list(map(CostItem._make, rows))
+
+
+def matching(
+    account_id: str, wanted: Wanted, terms: Sequence[Term], *, limit: int = 50
+) -> list[CostItem]:
+    """Items of the account that say all the terms: first those that say them in their name, then
+    the others, among both whatever was entered last first."""
+    ids = _matching_sqlite if is_sqlite() else _matching_postgresql
+    anywhere = ids(_Asked(account_id, terms, search.ANYWHERE), wanted, limit)
+    if len(anywhere) < limit:  # these are all: their names tell which come first
+        return sorted(_read(anywhere), key=lambda item: not stand_in(item.name, terms))
+    named = ids(_Asked(account_id, terms, search.NAME), wanted, limit)
+    return _read(list(dict.fromkeys(named + anywhere))[:limit])
 
 
 def same(column: str, value: str | None) -> tuple[str, Sequence[Any]]:
@@ -75,6 +105,94 @@ def among(column: str, values: Sequence[str] | None) -> tuple[str, Sequence[Any]
     if list(values) == [""]:
         return f"{column} IS NULL", ()
     return f"{column} IN ({places(values)})", values
+
+
+def _read(chosen: Sequence[str]) -> list[CostItem]:
+    """The items of those ids, in that order."""
+    if not chosen:
+        return []
+    rows = fetch_all(f"SELECT {COLUMNS} FROM {TABLE} WHERE id IN ({places(chosen)})", chosen)
+    known = {row[0]: CostItem._make(row) for row in rows}
+    return [known[item_id] for item_id in chosen if item_id in known]
+
+
+class _Asked(NamedTuple):
+    """What is searched, and under which mark."""
+
+    account_id: str
+    terms: Sequence[Term]
+    mark: str
+
+    @property
+    def expression(self) -> str:
+        return search.expression(self.account_id, self.terms, mark=self.mark)
+
+    @property
+    def patterns(self) -> list[str]:
+        return search.patterns(self.account_id, self.terms, mark=self.mark)
+
+    @property
+    def rare(self) -> str:
+        """Its whole words, where some are only begun and few items have the whole ones: those are
+        read one by one, as a beginning that is frequent takes an index as long as it is frequent.
+        """
+        terms = [one for one in self.terms if not one.begins]
+        if not terms or len(terms) == len(self.terms):
+            return ""
+        whole = search.expression(self.account_id, terms, mark=self.mark)
+        says = _SAYS_SQLITE if is_sqlite() else _SAYS
+        [[number]] = fetch_all(_COUNT.format(says=says), (whole, search.NEWEST + 1))
+        return whole if number <= search.NEWEST else ""
+
+
+def _matching_sqlite(asked: _Asked, wanted: Wanted, limit: int) -> list[str]:
+    """FTS5 finds a frequent word as fast as a rare one, but not a frequent beginning of words."""
+    where, values = _conditions(asked.account_id, wanted)
+    rows: list[Row] = []
+    rare = asked.rare
+    if any(term.begins for term in asked.terms):
+        globs = " AND ".join(["said GLOB ?"] * len(asked.terms))
+        which, words = (_SAYS_SQLITE, (rare,)) if rare else ("", ())
+        sql = _READ_SQLITE.format(which=which, globs=globs, where=where)
+        rows = fetch_all(sql, (*words, search.NEWEST, *asked.patterns, *values, limit))
+    if len(rows) < limit and not rare:
+        sql = _MATCHING_SQLITE.format(where=where)
+        rows = fetch_all(sql, (asked.expression, *values, limit))
+    return [row[0] for row in rows]
+
+
+def _matching_postgresql(asked: _Asked, wanted: Wanted, limit: int) -> list[str]:
+    """A frequent word stands in many of the newest items, a rare one in few altogether."""
+    rows: list[Row] = []
+    rare, plain = asked.rare, wanted == Wanted()
+    if plain and not rare:
+        rows = fetch_all(_READ_NEWEST, (asked.account_id, search.NEWEST, asked.expression, limit))
+    if len(rows) < limit:
+        words = (rare, asked.expression) if rare else (asked.expression,)
+        where, values = _conditions(asked.account_id, wanted)
+        sql = _MATCHING_ALL if plain else _MATCHING
+        sql = sql.format(also=_SAYS if rare else "", where=where)
+        rows = fetch_all(sql, (*words, *values, limit))
+    return [row[0] for row in rows]
+
+
+def _conditions(
+    account_id: str, wanted: Wanted, before: Place | None = None
+) -> tuple[str, Sequence[Any]]:
+    """What holds of every item in the list, and the values of it."""
+    conditions: list[tuple[str, Sequence[Any]]] = [("account_id = ?", (account_id,))]
+    conditions += [same(name, getattr(wanted, name)) for name in _PLAIN]
+    conditions.append(among("category_id", wanted.categories))
+    if wanted.recurring is not None:
+        conditions.append(("recurring = ?", (int(wanted.recurring),)))
+    if wanted.period is not None:
+        conditions.append(("date >= ? AND date < ?", (wanted.period.start, wanted.period.end)))
+    if wanted.tags is not None:
+        conditions.append(_tagged(account_id, wanted.tags))
+    if before is not None:
+        conditions.append(("(date, id) < (?, ?)", (before.date, before.id)))
+    where = " AND ".join(condition for condition, _ in conditions if condition)
+    return where, [value for _, values in conditions for value in values]
 
 
 def _tagged(account_id: str, tags: Sequence[str]) -> tuple[str, Sequence[Any]]:

@@ -15,6 +15,7 @@ import peewee
 
 from billing_plugin.context import is_sqlite
 from billing_plugin.errors import Conflict, NotFound
+from billing_plugin.models import search
 from billing_plugin.models.base import (
     Row,
     array_of,
@@ -142,6 +143,14 @@ class CostItem(NamedTuple):
         """What its provider calls it."""
         return (self.provider or "", self.provider_ref) if self.provider_ref else None
 
+    @property
+    def searched(self) -> search.Said:
+        """What a search finds it by."""
+        return search.Said(
+            self.account_id, self.id, self.name, self.description, self.provider, self.service_id,
+            self.provider_ref, self.tags_text,
+        )  # fmt: skip
+
     def says(self, other: CostItem) -> bool:
         """Whether both say the same, whenever it was said."""
         mine, theirs = self[FIXED:-1], other[FIXED:-1]
@@ -204,13 +213,14 @@ def by_refs(account_id: str, refs: Iterable[Ref]) -> dict[Ref, CostItem]:
 
 
 def store(new: Sequence[CostItem]) -> None:
-    """Stores new items and their tags in the present transaction."""
+    """Stores new items, their tags and words, in the present transaction."""
     insert_many(TABLE, COLUMNS, map(tuple, new), number=len(new))
     _tag(new)
+    search.add([item.searched for item in new])
 
 
 def change(pairs: Sequence[tuple[CostItem, CostItem]]) -> None:
-    """Changes stored items, each from what it was to what it is; their tags as well.
+    """Changes stored items, each from what it was to what it is; tags and words as well.
 
     Raises Conflict (`item_exists`) where another item has the reference.
     """
@@ -221,10 +231,12 @@ def change(pairs: Sequence[tuple[CostItem, CostItem]]) -> None:
     moved = [pair for pair in pairs if _tag_rows([pair[0]]) != _tag_rows([pair[1]])]
     execute_many(_UNTAG, _tag_rows([old for old, _ in moved]))
     _tag([new for _, new in moved])
+    search.change([(old.searched, new.searched) for old, new in pairs])
 
 
 def delete(item: CostItem) -> None:
-    """Takes an item away, and its tags."""
+    """Takes an item away, its tags and words."""
+    search.drop(item.account_id, item.id)
     execute_many(_UNTAG, _tag_rows([item]))
     execute(_DELETE, (item.id,))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing_plugin.context import is_sqlite
-from billing_plugin.models import items
+from billing_plugin.models import items, search
 from billing_plugin.models.base import Row, execute, fetch_all
 from billing_plugin.models.items import TAG_COLUMNS, TAGS
 from billing_plugin.models.rollups import DAY, DELTA, EVERY, SUMS, TAG_DAY, Rollup, within_64_bits
@@ -26,18 +26,25 @@ _HOMELESS = (
 
 
 def rebuild(account_id: str) -> None:
-    """Makes the account's tags and sums anew from its items, in the present transaction.
+    """Makes the account's tags, sums and index of words anew from its items, in the present
+    transaction.
 
     Raises InvalidRequest for a sum beyond 64 bits of nanos.
     """
     items.hold(account_id)
-    for table in (DELTA, TAGS):
-        execute(f"DELETE FROM {table} WHERE account_id = ?", (account_id,))
+    execute(f"DELETE FROM {TAGS} WHERE account_id = ?", (account_id,))
     execute(
         f"INSERT INTO {TAGS} ({TAG_COLUMNS}) SELECT DISTINCT i.account_id, e.value, i.day, i.id"
         f" FROM billing_item i CROSS JOIN {_each()} WHERE i.account_id = ?",
         (account_id,),
     )
+    rebuild_sums(account_id)
+    search.rebuild(account_id)
+
+
+def rebuild_sums(account_id: str) -> None:
+    """The sums alone; the caller holds the account's items."""
+    execute(f"DELETE FROM {DELTA} WHERE account_id = ?", (account_id,))
     for rollup in EVERY:
         execute(f"DELETE FROM {rollup.table} WHERE account_id = ?", (account_id,))
         with within_64_bits():
@@ -58,15 +65,15 @@ def _source(rollup: Rollup) -> str:
 
 
 def drifted() -> list[str]:
-    """Sums and tags that differ from the items they are made of, a sentence each."""
+    """Sums, tags and words that differ from the items they are made of, a sentence each."""
     found = [
         f"{row[0]}: {rollup.table} of {' '.join(map(str, row[1:-3]))} is off by"
         f" {' '.join(str(int(value)) for value in row[-3:])}"
         for rollup in EVERY
         for row in fetch_all(_differences(rollup))
     ]
-    tags = [f"{account}: tag {tag} of {item} is kept wrongly" for account, item, tag in _tags()]
-    return found + tags
+    found += [f"{account}: tag {tag} of {item} is kept wrongly" for account, item, tag in _tags()]
+    return found + search.drifted()
 
 
 def homeless() -> list[str]:

@@ -90,6 +90,7 @@ from billing_plugin.operations.raises import (
 from billing_plugin.operations.recurring import Commitment, Commitments, list_commitments
 from billing_plugin.operations.reports import report_spend
 from billing_plugin.operations.rerating import rerate_usage
+from billing_plugin.operations.search import search_items
 from billing_plugin.operations.status import Status, check_status
 from billing_plugin.operations.sync import (
     get_sync_job,
@@ -213,6 +214,7 @@ __all__ = [
     "run_out",
     "run_sync_job",
     "schedule_syncs",
+    "search_items",
     "set_limit",
     "set_postpaid_limit",
     "set_price",

@@ -132,6 +132,7 @@ ROUTES = [
     Route("native", "GET", f"{NATIVE}/reports/recurring", "reports:read"),
     Route("native", "GET", f"{NATIVE}/reports/run-out", "balance:read"),
     Route("native", "GET", f"{NATIVE}/status", "reports:read"),
+    Route("native", "GET", f"{NATIVE}/search", "items:read", query="?q=disk"),
     Route("native", "POST", f"{NATIVE}/sync", "integrations:sync", json={}, status=202),
     Route("native", "GET", f"{NATIVE}/sync/jobs", "integrations:read"),
     Route("native", "GET", f"{NATIVE}/sync/jobs/<job_id>", "integrations:read", about="job"),

@@ -75,6 +75,17 @@ def test_items_are_listed_with_filters(shift: Caller) -> None:
     assert shift("GET", path).json["data"] == [made]
 
 
+def test_items_are_searched(shift: Caller) -> None:
+    made = shift("POST", f"{PREFIX}/items", json=ITEM_BODY).json["data"]
+    enter(shift, [1] * 12, tags=["Compute"])
+    enter(shift, [1], provider="other")
+    answer = shift("GET", f"{PREFIX}/search?q=compute&limit=10").json
+    assert set(answer) == {"success", "data"}
+    assert says(answer, {"success": True, "data": [made, *answer["data"][1:]]})
+    assert len(answer["data"]) == 10
+    assert {tuple(item["tags"]) for item in answer["data"][1:]} == {("Compute",)}
+
+
 def test_a_category_is_created(shift: Caller) -> None:
     response = shift("POST", f"{PREFIX}/categories", json=CATEGORY_BODY)
     assert response.status_code == 201

@@ -62,6 +62,7 @@ ROUTES = {
     "forecasts.list_commitments": "GET /reports/recurring",
     "forecasts.run_out": "GET /reports/run-out",
     "status.get_status": "GET /status",
+    "search.search_items": "GET /search",
     "sync.request_sync": "POST /sync",
     "sync.list_sync_jobs": "GET /sync/jobs",
     "sync.get_sync_job": "GET /sync/jobs/<job_id>",

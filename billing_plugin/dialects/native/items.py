@@ -124,7 +124,7 @@ class Day(fields.String):
             raise ValidationError(error.message) from error
 
 
-class ItemsQuery(PageQuery):
+class ItemsChosen(Strict):
     """Which items; `from` and `to` are UTC days, both included; of `tags` an item has one."""
 
     limit = whole_number(1, MAX_PAGE, default=50)
@@ -140,6 +140,10 @@ class ItemsQuery(PageQuery):
     author = fields.String(load_default=None, validate=_TEXT)
     source = fields.String(load_default=None, validate=validate.OneOf(ITEM_SOURCES))
     since = Day(load_default=None, data_key="from")
+
+
+class ItemsQuery(ItemsChosen, PageQuery):
+    """Which items, and where to go on."""
 
 
 class RefQuery(Strict):
