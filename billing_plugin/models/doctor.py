@@ -107,7 +107,7 @@ def drifted_roll_ups() -> list[str]:
 
 
 def drifted_spend() -> list[str]:
-    """Sums and tags that differ from the cost items they are made of."""
+    """Sums, tags and words that differ from the cost items they are made of."""
     return recounts.drifted()
 
 

@@ -44,7 +44,7 @@ def check_ledger(actor: Actor) -> list[str]:
 
 @operation(scope="jobs:run", effect="reads")
 def check_reports(actor: Actor) -> list[str]:
-    """Sums and tags that differ from the cost items they are made of, one sentence each; an empty
+    """Sums, tags and words that differ from the items they are made of, one sentence each; an empty
     list is health. All is seen as of one moment. `rebuild_reports` mends what is named."""
     del actor
     with snapshot():
@@ -53,7 +53,7 @@ def check_reports(actor: Actor) -> list[str]:
 
 @operation(scope="jobs:run", effect="writes")
 def rebuild_reports(actor: Actor, *, account: str | None = None) -> int:
-    """Makes the sums of one account's cost items anew, or of all accounts; of how many.
+    """Makes sums, tags and words of one account's cost items anew, or of all; of how many accounts.
 
     Each account in a transaction of its own, in which nobody else changes its items. Raises
     NotFound, and InvalidRequest for a sum beyond 64 bits of nanos.
