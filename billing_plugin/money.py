@@ -216,6 +216,22 @@ class Exact:
         return Exact.of_sums(self.nanos - other.nanos, self.attos - other.attos)
 
 
+def figures_of(nanos: int, attos: int, currency: str) -> tuple[int, str]:
+    """The cents and the text of an Exact of those parts, in half the time that it takes to make
+    one: lists are long."""
+    unit = nanos_per_cent(currency)
+    cents, rest = divmod(nanos, unit)
+    up = 2 * rest >= unit
+    if 2 * rest == unit:
+        up = attos > 0 or cents % 2 == 1
+    if nanos < 0:
+        return cents + up, Exact(nanos, attos).text(currency)
+    whole, fraction = divmod(nanos, NANOS_PER_UNIT)
+    digits = f"{fraction:09d}{attos:09d}" if attos else f"{fraction:09d}"
+    digits = digits.rstrip("0").ljust(EXPONENTS.get(currency, DEFAULT_EXPONENT), "0")
+    return cents + up, f"{whole}.{digits}" if digits else f"{whole}"
+
+
 def check_currency(currency: str) -> str:
     """The currency itself if it looks like an ISO 4217 code; otherwise InvalidRequest."""
     if type(currency) is not str or len(currency) != 3 or not currency.isascii():

@@ -20,6 +20,7 @@ from billing_plugin.money import (
     Money,
     check_currency,
     exact_decimals,
+    figures_of,
     nanos_per_cent,
     split_cents,
     split_nanos,
@@ -327,3 +328,16 @@ def test_split_nanos_give_what_is_left_to_the_largest_remainder() -> None:
     assert split_nanos(1, [5, 6, 5]) == [0, 1, 0]
     assert split_nanos(2, [1, 1, 1]) == [1, 1, 0]
     assert split_nanos(7, [0, 0]) == [0, 0]
+
+
+@given(st.integers(-(10**17), 10**17), st.integers(0, 10**9 - 1), st.sampled_from(["USD", "JPY"]))
+def test_figures_are_those_of_the_exact_amount(nanos: int, attos: int, currency: str) -> None:
+    for less in (attos, 0):
+        exact = Exact(nanos, less)
+        assert figures_of(nanos, less, currency) == (exact.cents(currency), exact.text(currency))
+
+
+@given(st.integers(-(10**6), 10**6), st.integers(0, 1))
+def test_figures_round_ties_to_even(cents: int, attos: int) -> None:
+    exact = Exact(cents * 10_000_000 + 5_000_000, attos)
+    assert figures_of(exact.nanos, attos, "USD")[0] == exact.cents("USD")

@@ -19,8 +19,17 @@ MAX_DEPTH = 32
 
 def reply(document: Any, status: int = 200) -> Response:
     """A JSON response that depends on no setting of the host."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=plain)
+    return reply_text(json_text(document), status)
+
+
+def reply_text(text: str, status: int = 200) -> Response:
+    """The same of what is JSON already."""
     return Response(text, status, mimetype="application/json")
+
+
+def json_text(document: Any) -> str:
+    """A document as JSON, in few characters."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=plain)
 
 
 def plain(value: Any) -> Any:

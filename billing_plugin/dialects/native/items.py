@@ -16,6 +16,7 @@ from billing_plugin import operations
 from billing_plugin.dialects.arguments import whole_number
 from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
+from billing_plugin.dialects.native.item_texts import USAGE, shape_of_item, text_of_item
 from billing_plugin.dialects.native.paging import Listing, PageQuery, pages
 from billing_plugin.dialects.native.shapes import REMOVED, Flag, Metadata, pattern, time
 from billing_plugin.dialects.openapi import FLAG, TEXT, TIME, WHOLE, Shape, many, shape, word
@@ -36,7 +37,7 @@ from billing_plugin.operations.item_filters import ITEM_SOURCES, ItemFilter
 from billing_plugin.periods import parse_day, parse_time
 
 if TYPE_CHECKING:
-    from billing_plugin.models.items import CostItem
+    pass
 
 TAGS = ["Items"]
 MAX_PAGE = 1_000
@@ -56,9 +57,6 @@ _WORDS = {
     "period": "period", "serviceId": "service_id", "featureKey": "feature_key",
     "stageAppId": "stage_app_id", "environment": "environment", "scope": "scope",
     "usage": "usage", "authorEmail": "author_email", "meta": "meta",
-}  # fmt: skip
-_USAGE = {
-    "amount": "amount", "unit": "unit", "skuId": "sku_id", "skuDescription": "sku_description",
 }  # fmt: skip
 
 
@@ -102,7 +100,7 @@ class ItemBody(Strict):
         values=fields.String(validate=_FACT),
         allow_none=True,
     )
-    usage = facts(*_USAGE)
+    usage = facts(*USAGE)
     authorEmail = optional(LENGTHS["author_email"])
     meta = facts()
 
@@ -202,7 +200,9 @@ def list_items(query: dict[str, Any]) -> Response:
     found = operations.list_items(
         actor(), account_id(), filter_of(query), before=before, limit=listing.limit
     )
-    return listing.answer(found, shape_of_item, lambda item: f"{item.date.isoformat()} {item.id}")
+    return listing.answer_text(
+        found, text_of_item, lambda item: f"{item.date.isoformat()} {item.id}"
+    )
 
 
 @native.view(answers={200: ITEM, 201: ITEM}, refusals=(404,), tags=TAGS)
@@ -283,7 +283,7 @@ def changes_in(body: dict[str, Any]) -> dict[str, Any]:
     """What a body says, in the words of a draft. Raises InvalidRequest for two amounts."""
     said = {_WORDS[name]: value for name, value in body.items() if name in _WORDS}
     if said.get("usage"):
-        said["usage"] = {_USAGE[name]: value for name, value in said["usage"].items()}
+        said["usage"] = {USAGE[name]: value for name, value in said["usage"].items()}
     if "amount" in body and "amountExact" in body:
         raise InvalidRequest("State amount or amountExact, one of them.")
     if "amount" in body:
@@ -291,30 +291,3 @@ def changes_in(body: dict[str, Any]) -> dict[str, Any]:
     if "amountExact" in body:
         said["amount"] = Exact.parse(body["amountExact"])
     return said
-
-
-def shape_of_item(item: CostItem) -> dict[str, Any]:
-    """An item as it is shown."""
-    usage = item.usage and {name: item.usage[said] for name, said in _USAGE.items()
-                            if said in item.usage}  # fmt: skip
-    may_be = {
-        "categoryId": item.category_id, "description": item.description,
-        "provider": item.provider, "providerRef": item.provider_ref, "adapter": item.adapter,
-        "period": item.period, "serviceId": item.service_id, "featureKey": item.feature_key,
-        "stageAppId": item.stage_app_id, "environment": item.environment, "scope": item.scope,
-        "usage": usage, "authorEmail": item.author_email, "meta": item.meta or None,
-    }  # fmt: skip
-    return {
-        "id": item.id,
-        "name": item.name,
-        "amount": item.amount.cents(item.currency),
-        "amountExact": item.amount.text(item.currency),
-        "currency": item.currency,
-        "tags": item.tags,
-        "source": item.source,
-        "recurring": item.recurring,
-        "date": item.date,
-        "createdAt": item.created_at,
-        "updatedAt": item.updated_at,
-        **{name: value for name, value in may_be.items() if value is not None},
-    }

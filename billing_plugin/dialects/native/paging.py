@@ -13,6 +13,7 @@ from billing_plugin.dialects.arguments import whole_number
 from billing_plugin.dialects.cursors import MAX_CURSOR
 from billing_plugin.dialects.native.face import Page, Strict, ok
 from billing_plugin.dialects.openapi import Shape, many
+from billing_plugin.dialects.wire import json_text, reply_text
 
 T = TypeVar("T")
 
@@ -35,6 +36,14 @@ class Listing(cursors.Listing):
         """The page, and the cursor to the next; none after a page that is not full."""
         cursor = self.cursor_after(found, place_of)
         return ok([shape(one) for one in found], meta={"nextCursor": cursor})
+
+    def answer_text(
+        self, found: Sequence[T], text: Callable[[T], str], place_of: Callable[[T], Any]
+    ) -> Response:  # fmt: skip
+        """The same page to the byte, where there is a quicker way to the JSON of each."""
+        cursor = json_text(self.cursor_after(found, place_of))
+        page = ",".join(map(text, found))
+        return reply_text(f'{{"success":true,"data":[{page}],"meta":{{"nextCursor":{cursor}}}}}')
 
 
 def pages(item: Shape) -> Page:

@@ -11,7 +11,8 @@ from marshmallow import fields, validate
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import native, ok
-from billing_plugin.dialects.native.items import ITEM, ItemsChosen, filter_of, shape_of_item
+from billing_plugin.dialects.native.item_texts import shape_of_item
+from billing_plugin.dialects.native.items import ITEM, ItemsChosen, filter_of
 from billing_plugin.dialects.openapi import many
 from billing_plugin.operations.search import MAX_QUESTION
 
