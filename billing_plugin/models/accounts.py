@@ -8,7 +8,7 @@ import peewee
 
 from billing_plugin import ids
 from billing_plugin.errors import NotFound
-from billing_plugin.models.base import Table, UTCDateTimeField, execute, fetch_one
+from billing_plugin.models.base import Table, UTCDateTimeField, by_id, execute, fetch_one
 from billing_plugin.money import Money
 from billing_plugin.periods import END
 
@@ -68,7 +68,7 @@ def create(
 
 def get(account_id: str) -> Account:
     """The account. Raises NotFound."""
-    account = Account.get_or_none(Account.id == account_id)
+    account = by_id(Account, account_id)
     if account is None:
         raise NotFound("There is no such account.")
     return account

@@ -7,7 +7,7 @@ from datetime import datetime
 import peewee
 
 from billing_plugin import ids
-from billing_plugin.models.base import Table, UTCDateTimeField
+from billing_plugin.models.base import Table, UTCDateTimeField, by_id
 
 PREFIX = "key"
 
@@ -58,7 +58,7 @@ def create(
 
 def find(key_id: str) -> ApiKey | None:
     """The key of that id, or None."""
-    return ApiKey.get_or_none(ApiKey.id == key_id)
+    return by_id(ApiKey, key_id)
 
 
 def revoke(account_id: str, key_id: str, at: datetime) -> bool:
