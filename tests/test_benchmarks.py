@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.benchmarks import bench_reports
+from tests.benchmarks import bench_lists, bench_reports
+from tests.benchmarks.items import stocked
 
 
 def test_every_report_is_what_duckdb_says(
@@ -30,3 +31,10 @@ def test_a_wrong_sum_does_not_pass(
     monkeypatch.setattr("sys.argv", said)
     assert bench_reports.main() == 1
     assert "MISS" in capsys.readouterr().out
+
+
+def test_both_lists_name_the_same_items() -> None:
+    with stocked([300]) as stocks:
+        for stock in next(stocks):
+            for name in bench_lists.LISTS:
+                assert bench_lists.listed(stock, name, 1).correct

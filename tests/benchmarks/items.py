@@ -24,6 +24,7 @@ from tests.databases import PostgresServer
 PROVIDERS, SERVICES, CATEGORIES, TAGS, DAYS = 12, 200, 40, 60, 1095
 FIRST_DAY = "2023-11-01"
 AT_ONCE = 50_000  # rows
+UNLIMITED = 1_000_000_000  # requests a minute: counted, and never too many
 # As in real bills a provider has one currency and one source, a service one provider and one
 # category, and comes again or not; few services and tags have most items, late days have more.
 # u1 … u12: numbers from 0 to 1 that look random and follow from the item's number.
@@ -129,7 +130,7 @@ def _open(url: str, number: int, folder: Path) -> Iterator[Stock]:
 
 def _stock(url: str, number: int, folder: Path) -> Stock:
     backend = url.partition(":")[0]
-    billing = Billing(url)
+    billing = Billing(url, rate_limit_per_minute=UNLIMITED)
     account = operations.create_account(billing.operator(), "Stock")
     actor = billing.actor(account.id)
     duck = duckdb.connect(folder / f"{backend} {number}.duckdb", config={"threads": 1})
