@@ -297,6 +297,33 @@ BAD_QUERIES = {
         *(*BAD_REPORTS, "by=", "by=model", "by=category%3B--", "by=tag&by=tag", "interval=day"),
     ],
     f"{NATIVE}/reports/trend": [*BAD_REPORTS, "interval=", "interval=hour", "interval=Day"],
+    f"{NATIVE}/reports/series": [
+        *("", "from=2026-03-01", "from=x&to=y", "from=2026-03-02&to=2026-03-01"),
+        *(
+            f"from=2026-03-01&to=2026-03-02&{one}"
+            for one in (
+                *("unit=", "unit=second", "zone=", "zone=Mars", "zone=UTC&zone=UTC", "values="),
+                *(
+                    "values=euros",
+                    "values=cost:p99",
+                    "values=cost,,cost",
+                    "groupBy=",
+                    "groupBy=colour",
+                ),
+                *(
+                    "groupBy=model,model",
+                    "limit=0",
+                    "limit=1001",
+                    "limit=x",
+                    "model=%00",
+                    "interval=day",
+                ),
+                f"model={'x' * 501}",
+                f"provider={','.join('x' * 101)}",
+            )
+        ),
+        "from=2026-01-01&to=2026-12-31&unit=hour",
+    ],
     f"{NATIVE}/reports/forecast": [*BAD_CHOSEN, *BAD_COVERAGES, "from=2026-03-01"],
     f"{NATIVE}/reports/recurring": [*BAD_CHOSEN, "to=2026-03-01", "coverage=80"],
     f"{NATIVE}/reports/anomalies": [

@@ -108,6 +108,13 @@ from billing_plugin.operations.usage import (
     record_usage,
     record_usage_batch,
 )
+from billing_plugin.operations.usage_series import (
+    Series,
+    SeriesAsked,
+    UsageSeries,
+    Value,
+    report_usage,
+)
 from billing_plugin.operations.wishes import Submission
 
 __all__ = [
@@ -130,6 +137,8 @@ __all__ = [
     "PriceChange",
     "Rated",
     "RunOut",
+    "Series",
+    "SeriesAsked",
     "Share",
     "SpendFilter",
     "Status",
@@ -138,6 +147,8 @@ __all__ = [
     "Summary",
     "Trend",
     "Usage",
+    "UsageSeries",
+    "Value",
     "account_scopes",
     "adjust",
     "approve_limit_raise",
@@ -206,6 +217,7 @@ __all__ = [
     "release",
     "remove_limit",
     "report_spend",
+    "report_usage",
     "request_limit_raise",
     "request_sync",
     "rerate_usage",

@@ -127,6 +127,13 @@ ROUTES = [
     Route("native", "GET", f"{NATIVE}/reports/summary", "reports:read"),
     Route("native", "GET", f"{NATIVE}/reports/breakdown", "reports:read"),
     Route("native", "GET", f"{NATIVE}/reports/trend", "reports:read"),
+    Route(
+        "native",
+        "GET",
+        f"{NATIVE}/reports/series",
+        "reports:read",
+        query="?from=2026-03-01&to=2026-03-02",
+    ),
     Route("native", "GET", f"{NATIVE}/reports/forecast", "reports:read"),
     Route("native", "GET", f"{NATIVE}/reports/anomalies", "reports:read"),
     Route("native", "GET", f"{NATIVE}/reports/recurring", "reports:read"),

@@ -57,6 +57,7 @@ ROUTES = {
     "reports.summarize": "GET /reports/summary",
     "reports.break_down": "GET /reports/breakdown",
     "reports.trend": "GET /reports/trend",
+    "series.report_usage": "GET /reports/series",
     "forecasts.forecast_month": "GET /reports/forecast",
     "forecasts.find_anomalies": "GET /reports/anomalies",
     "forecasts.list_commitments": "GET /reports/recurring",
