@@ -27,6 +27,7 @@ from billing_plugin.operations.credits import grant_credit, list_credits, set_po
 from billing_plugin.operations.doctor import check_ledger, prune_idempotency_keys, verify_ledger
 from billing_plugin.operations.drafts import ItemDraft
 from billing_plugin.operations.focus import FocusImport, import_focus
+from billing_plugin.operations.focus_export import FocusExport, export_focus
 from billing_plugin.operations.forecasts import (
     Forecast,
     MonthForecast,
@@ -110,6 +111,7 @@ __all__ = [
     "Breakdown",
     "Commitment",
     "Commitments",
+    "FocusExport",
     "FocusImport",
     "Forecast",
     "ImportSummary",
@@ -153,6 +155,7 @@ __all__ = [
     "diff_prices",
     "end_price",
     "estimate_cost",
+    "export_focus",
     "extend",
     "find_anomalies",
     "find_item",
