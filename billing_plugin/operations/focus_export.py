@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import IO
 
 from billing_plugin.context import Actor, snapshot
 from billing_plugin.errors import Forbidden
 from billing_plugin.models import accounts, categories, spend_rows
+from billing_plugin.models.accounts import Account
 from billing_plugin.models.spend import METERED, Asked
 from billing_plugin.money import Exact
 from billing_plugin.operations.breakdowns import ALL_ITEMS
@@ -38,7 +39,7 @@ class FocusExport:
 
 @operation(scope="items:read", effect="reads")
 def export_focus(
-    actor: Actor, account_id: str, file: BinaryIO, *, chosen: SpendFilter = ALL_ITEMS
+    actor: Actor, account_id: str, file: IO[bytes], *, chosen: SpendFilter = ALL_ITEMS
 ) -> FocusExport:
     """Writes what `chosen` is about into a file that is open for bytes, as FOCUS 1.2 in UTF-8.
 
@@ -51,14 +52,14 @@ def export_focus(
         raise Forbidden(f"This needs the scope {METERED_SCOPE}.", extra={"scope": METERED_SCOPE})
     done = FocusExport()
     with snapshot():
-        charges = _charges(asked(account_id, chosen))
+        account = accounts.get(account_id)
+        charges = _charges(asked(account_id, chosen), account)
         for line in write_focus(map(done.count, charges), extra=EXTRA):
             file.write(line.encode())
     return done
 
 
-def _charges(asked: Asked) -> Iterator[FocusCharge]:
-    account = accounts.get(asked.account_id)
+def _charges(asked: Asked, account: Account) -> Iterator[FocusCharge]:
     names = categories.names(account.id)
     for item in spend_rows.cost_items(asked):
         yield charge_of_item(item, account, names)

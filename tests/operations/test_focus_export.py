@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -287,6 +288,29 @@ def test_a_long_list_is_read_page_by_page(actor: Actor, monkeypatch: pytest.Monk
     assert exported(actor)[0] == whole
 
 
+class Meddled(io.BytesIO):
+    """A file; somebody else enters an item as soon as the first line is in it."""
+
+    def __init__(self, actor: Actor) -> None:
+        super().__init__()
+        self.meddlers = [Thread(target=enter, args=(actor, "5"))]
+
+    def write(self, line: Any) -> int:
+        while self.meddlers:
+            meddler = self.meddlers.pop()
+            meddler.start()
+            meddler.join()
+        return super().write(line)
+
+
+def test_a_file_is_as_of_one_moment(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    mixed(actor)
+    monkeypatch.setattr(spend_rows, "PAGE", 1)
+    before, file = reported(actor), Meddled(actor)
+    operations.export_focus(actor, str(actor.account_id), file, chosen=EVERYTHING)
+    assert totals_in(file.getvalue().decode()) == before != reported(actor)
+
+
 def test_the_scope_of_uses_is_needed_where_they_are_named(billing: Billing, actor: Actor) -> None:
     account = str(actor.account_id)
     reader = billing.actor(account, scopes=frozenset({"items:read"}))
@@ -303,3 +327,4 @@ def test_what_is_not_there_is_refused(billing: Billing, actor: Actor) -> None:
         named = account if chosen.category else "acct_nobody"
         with pytest.raises(errors.NotFound):
             operations.export_focus(asker, named, file, chosen=chosen)
+    assert file.getvalue() == b""
