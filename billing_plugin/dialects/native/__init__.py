@@ -61,6 +61,8 @@ ROUTES = {
     "forecasts.find_anomalies": "GET /reports/anomalies",
     "forecasts.list_commitments": "GET /reports/recurring",
     "forecasts.run_out": "GET /reports/run-out",
+    "focus.import_focus": "POST /imports/focus",
+    "focus.export_focus": "GET /exports/focus",
     "status.get_status": "GET /status",
     "sync.request_sync": "POST /sync",
     "sync.list_sync_jobs": "GET /sync/jobs",

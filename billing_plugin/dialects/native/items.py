@@ -18,6 +18,7 @@ from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
 from billing_plugin.dialects.native.paging import Listing, PageQuery, pages
 from billing_plugin.dialects.native.shapes import REMOVED, Flag, Metadata, pattern, time
+from billing_plugin.dialects.native.tables import FormatQuery, Rows, is_file, whole
 from billing_plugin.dialects.openapi import FLAG, TEXT, TIME, WHOLE, Shape, many, shape, word
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.money import MAX_CENTS, Exact
@@ -124,7 +125,7 @@ class Day(fields.String):
             raise ValidationError(error.message) from error
 
 
-class ItemsQuery(PageQuery):
+class ItemsQuery(FormatQuery, PageQuery):
     """Which items; `from` and `to` are UTC days, both included; of `tags` an item has one."""
 
     limit = whole_number(1, MAX_PAGE, default=50)
@@ -186,18 +187,24 @@ ITEM = shape(
 )
 
 
-@native.view(answers={200: pages(ITEM)}, refusals=(404,), tags=TAGS)
+@native.view(answers={200: pages(ITEM)}, refusals=(404,), csv=True, tags=TAGS)
 @native.arguments(ItemsQuery(), location="query", unknown=marshmallow.RAISE)
 def list_items(query: dict[str, Any]) -> Response:
     """List cost items
 
     The latest first.
     """
+    of = actor(), account_id(), filter_of(query)
+    if is_file(query):
+        return whole(
+            Rows("items", ITEM),
+            lambda before: operations.list_items(*of, before=before, limit=MAX_PAGE),
+            shape=shape_of_item,
+            place_of=lambda item: operations.Place(item.date, item.id),
+        )
     listing = Listing("items", account_id(), query)
     before = _place_in(listing.before) if listing.before else None
-    found = operations.list_items(
-        actor(), account_id(), filter_of(query), before=before, limit=listing.limit
-    )
+    found = operations.list_items(*of, before=before, limit=listing.limit)
     return listing.answer(found, shape_of_item, lambda item: f"{item.date.isoformat()} {item.id}")
 
 
