@@ -15,6 +15,7 @@ AT_LEAST_ONE = (
     "hold_expires_s",
     "max_batch",
     "max_body_bytes",
+    "max_import_bytes",
     "sync_interval_s",
     "provider_timeout_s",
 )
@@ -53,6 +54,7 @@ class Settings(NamedTuple):
     hold_expires_s: int = 600  # of holds that name no deadline
     max_batch: int = 1_000  # usage records in one request
     max_body_bytes: int = 1_048_576
+    max_import_bytes: int = 104_857_600  # of a FOCUS file that is sent
     rate_limit_per_minute: int = 6_000  # requests of one API key; 0: no limit
 
     def __repr__(self) -> str:

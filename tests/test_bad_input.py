@@ -262,6 +262,12 @@ BAD_REPORTS = [
     *("source=", "source=,", "source=fake", "source=manual,fake", "currency=", "currency=usd"),
     *("recurring=true", "limit=1"),
 ]
+BAD_FORMATS = [
+    *("format=", "format=xml", "format=CSV", "format=csv&format=csv", "Format=csv", "format=%00"),
+]
+BAD_FILES = [
+    *(*BAD_FORMATS, "format=csv&limit=5", "format=csv&cursor=AAAA", "format=csv&limit=0"),
+]
 BAD_CHOSEN = [one for one in BAD_REPORTS if "from" not in one and "to=" not in one]
 BAD_COVERAGES = [
     *("coverage=", "coverage=49", "coverage=91", "coverage=80.5", "coverage=x", "coverage=0.8"),
@@ -271,6 +277,7 @@ BAD_QUERIES = {
     f"{NATIVE}/items": [
         *(one for one in BAD_PAGES if one != "limit=101"),
         *BAD_SPANS,
+        *BAD_FILES,
         *(
             "limit=1001",
             "recurring=",
@@ -292,11 +299,26 @@ BAD_QUERIES = {
         *("q=a&limit=0", "q=a&limit=1001", "q=a&cursor=x", "q=" + "+".join(map(str, range(40)))),
         *(f"q=a&{one}" for one in BAD_SPANS),
     ],
-    f"{NATIVE}/reports/summary": [*BAD_REPORTS, "by=provider", "interval=day"],
+    f"{NATIVE}/reports/summary": [*BAD_REPORTS, *BAD_FORMATS, "by=provider", "interval=day"],
     f"{NATIVE}/reports/breakdown": [
-        *(*BAD_REPORTS, "by=", "by=model", "by=category%3B--", "by=tag&by=tag", "interval=day"),
+        *(
+            *BAD_REPORTS,
+            *BAD_FORMATS,
+            "by=",
+            "by=model",
+            "by=category%3B--",
+            "by=tag&by=tag",
+            "interval=day",
+        ),
     ],
-    f"{NATIVE}/reports/trend": [*BAD_REPORTS, "interval=", "interval=hour", "interval=Day"],
+    f"{NATIVE}/reports/trend": [
+        *(*BAD_REPORTS, *BAD_FORMATS, "interval=", "interval=hour", "interval=Day"),
+    ],
+    f"{NATIVE}/categories": [*BAD_FORMATS, "limit=1", "name=x"],
+    f"{NATIVE}/exports/focus": [
+        *(one for one in BAD_REPORTS if "currency" not in one),
+        *("format=csv", "currency=USD", "by=provider"),
+    ],
     f"{NATIVE}/reports/series": [
         *("", "from=2026-03-01", "from=x&to=y", "from=2026-03-02&to=2026-03-01"),
         *(
@@ -336,7 +358,7 @@ BAD_QUERIES = {
     f"{NATIVE}/accounts": BAD_PAGES,
     f"{NATIVE}/holds": [*BAD_PAGES, "status=", "status=OPEN", "status=open&status=open"],
     f"{NATIVE}/raises": [*BAD_PAGES, "status=open"],
-    f"{NATIVE}/usage": [*BAD_PAGES, "from=2026-03-01", "to=2026-03-01", "from=x&to=y"],
+    f"{NATIVE}/usage": [*BAD_PAGES, *BAD_FILES, "from=2026-03-01", "to=2026-03-01", "from=x&to=y"],
     f"{NATIVE}/changes": [*BAD_PAGES, "money=", "money=1", "money=True", "money=no"],
     f"{NATIVE}/prices": [*BAD_PAGES, "at=", "at=yesterday", "at=2026-03-09T14:31:00", "at=1"],
     f"{NATIVE}/balance/past": [
@@ -345,6 +367,7 @@ BAD_QUERIES = {
     ],
     f"{NATIVE}/ledger": [
         *BAD_PAGES[7:],
+        *(*BAD_FILES, "format=csv&offset=0"),
         *("limit=0", "limit=101", "limit=-1", "limit=1.5", "limit=x", "limit=", "limit=1_0"),
         *("limit=%2B1", "limit=%201", "limit=%D9%A3", "limit=1&limit=2", "offset=-1"),
         *(f"offset={2**63}", f"offset={10**30}", "page=2", "Limit=1", "limit=1%00"),
@@ -403,7 +426,7 @@ def test_the_good_requests_of_the_table_are_good(
 ) -> None:
     for route in ROUTES:
         path = route.at(ids_of(owner)[route.about]) if route.about else route.at()
-        response = ask.route([], route, path, json=route.json)
+        response = ask.route([], route, path, **route.sent)
         assert response.status_code == route.status, (route.name, response.text)
 
 
@@ -588,7 +611,7 @@ def test_unknown_ids_and_those_of_others_are_answered_alike(
         for route in ID_ROUTES:
             unknown = [theirs[route.about][:-1] + "z", "nobody", "0", "-1", "'", longest, "é", "%"]
             bodies = [
-                told_about(ask.route(answers, route, route.at(one), json=route.json), route, one)
+                told_about(ask.route(answers, route, route.at(one), **route.sent), route, one)
                 for one in (theirs[route.about], *unknown)
             ]
             assert all(body == bodies[0] for body in bodies), route.name
@@ -599,7 +622,7 @@ def test_ids_that_cannot_be_stored(
 ) -> None:
     with nothing_happens(billing, caplog) as answers:
         for route in ID_ROUTES:
-            response = ask.route(answers, route, route.at("a%00b"), json=route.json)
+            response = ask.route(answers, route, route.at("a%00b"), **route.sent)
             assert_refused(response, route.face, INVALID[route.face], "VALIDATION_ERROR")
 
 
@@ -620,7 +643,7 @@ def test_keys_that_open_nothing(
     client = app.test_client()
     with nothing_happens(billing, caplog) as answers:
         for route in ROUTES:
-            options = {"method": route.method, "json": route.json, "headers": headers}
+            options = {"method": route.method, "headers": headers, **route.sent}
             answers.append(client.open(route.at(), **options))
             assert_refused(answers[-1], route.face, 401, WORDS[route.face]["key"])
 
@@ -642,8 +665,7 @@ def test_keys_that_were_revoked_or_have_expired(
     with nothing_happens(billing, caplog) as answers:
         for token in (revoked.token, expired.token, altered):
             for route in ROUTES:
-                options = {"json": route.json}
-                answers.append(Caller(app, token)(route.method, route.at(), **options))
+                answers.append(Caller(app, token)(route.method, route.at(), **route.sent))
                 assert_refused(answers[-1], route.face, 401, WORDS[route.face]["key"])
 
 
@@ -655,7 +677,7 @@ def test_a_key_without_the_scope(
     with nothing_happens(billing, caplog) as answers:
         for route in ROUTES:
             caller = Caller(app, tokens[route.scope])
-            answers.append(caller(route.method, route.at(), json=route.json))
+            answers.append(caller(route.method, route.at(), **route.sent))
             told = assert_refused(answers[-1], route.face, 403, "FORBIDDEN")
             assert route.scope in told["message"]
 
@@ -715,7 +737,7 @@ def test_idempotency_keys_that_are_none(
         posts = [route for route in ROUTES if (route.face, route.method) == ("native", "POST")]
         for route in posts:
             for key in ("x" * 256, "a\tb", "", "\xa0"):
-                options = {"json": route.json, "headers": {"Idempotency-Key": key}}
+                options = {**route.sent, "headers": {"Idempotency-Key": key}}
                 response = ask.route(answers, route, **options)
                 assert_refused(response, "native", 400, "VALIDATION_ERROR")
 
@@ -728,8 +750,8 @@ def test_a_key_of_an_operator_is_not_an_account(billing: Billing) -> None:
     other.init_app(host)
     client = host.test_client()
     for route in (route for route in ROUTES if not route.path.startswith(OF_NOBODY)):
-        options = {"method": route.method, "json": route.json or {}}
-        response = client.open(route.at(), **options)
+        sent = route.sent if route.csv else {"json": route.json or {}}
+        response = client.open(route.at(), method=route.method, **sent)
         assert_refused(response, route.face, INVALID[route.face], "VALIDATION_ERROR")
 
 

@@ -8,6 +8,7 @@ from billing_plugin.cli import forecasts
 from billing_plugin.cli.accounts import accounts
 from billing_plugin.cli.base import Commands
 from billing_plugin.cli.categories import categories
+from billing_plugin.cli.focus import focus
 from billing_plugin.cli.integrations import integrations, sync
 from billing_plugin.cli.items import items
 from billing_plugin.cli.keys import keys
@@ -19,7 +20,7 @@ from billing_plugin.cli.system import demo, doctor, migrate, new_secret_key, ser
 from billing_plugin.cli.usage import import_usage
 
 COMMANDS: tuple[click.Command, ...] = (
-    *(accounts, demo, doctor, import_usage, integrations, keys, migrate, new_secret_key),
+    *(accounts, demo, doctor, focus, import_usage, integrations, keys, migrate, new_secret_key),
     *(ledger, limits, prices, serve, sync),
     *(categories, items, reports),
 )

@@ -24,7 +24,15 @@ from billing_plugin.context import Actor, Instance
 from billing_plugin.dialects import throttle
 from billing_plugin.dialects.arguments import Parser
 from billing_plugin.dialects.entrance import EXTENSION
-from billing_plugin.dialects.openapi import HEADERS, HEADERS_AT, Shape, answer
+from billing_plugin.dialects.openapi import (
+    CSV,
+    HEADERS,
+    HEADERS_AT,
+    OF_A_FILE,
+    TEXT,
+    Shape,
+    answer,
+)
 from billing_plugin.dialects.wire import camel
 from billing_plugin.errors import BillingError, InternalError, InvalidRequest, Unauthenticated
 from billing_plugin.operations.catalogue import HUMAN_SCOPES, storable
@@ -77,7 +85,7 @@ class Dialect(Blueprint):
             return operations.authenticate(instance(), self.token())
         if found.instance is not instance():
             raise InternalError("The host named an actor of another billing instance.")
-        if request.method in BODY_METHODS and not request.is_json:
+        if request.method in BODY_METHODS and not (request.is_json or request.mimetype == CSV):
             # The host may have asked a cookie, which a foreign page's form sends along as well.
             raise errors.UnsupportedMediaType("The request must be application/json.")
         return _narrowed(found)
@@ -121,7 +129,8 @@ class Dialect(Blueprint):
         """Makes a function the view of its name in the face's routes.
 
         `answers` documents what succeeds (None: without a body), `refusals` which errors are its
-        own, `headers` what it reads there; a view without answers is not documented.
+        own, `headers` what it reads there, `reads` what its body is where it is no JSON; with
+        `csv` the answer may be a file. A view without answers is not documented.
         """
 
         def declare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -156,27 +165,34 @@ class Dialect(Blueprint):
         answers: dict[int, Shape | None],
         refusals: tuple[int, ...],
         headers: tuple[dict[str, Any], ...] = (),
+        reads: str = "",
+        csv: bool = False,
         **options: Any,
     ) -> None:
         name = function.__name__
         method, path = self._routes[name].split(" ", 1)
         known = dict(getattr(function, "_apidoc", {}))
-        statuses = sorted({self.INVALID, 401, 403, 429, *_usual(path, known), *refusals})
+        usual = _usual(path, known) | ({413, 415} if reads else set())
+        statuses = sorted({self.INVALID, 401, 403, 429, *usual, *refusals})
         known["manual_doc"] = {
             "operationId": self.operation_id(name),
-            "responses": self._documented(answers, statuses, method=method),
-        } | ({"parameters": list(headers)} if headers else {})
+            "responses": self._documented(answers, statuses, method=method, csv=csv),
+            **({"parameters": list(headers)} if headers else {}),
+            **({"requestBody": _body(reads)} if reads else {}),
+        }
         function._apidoc = known  # type: ignore[attr-defined]  # where flask-smorest looks
         self.add_url_rule(path, name, function, methods=[method], **options)
 
     def _documented(
-        self, answers: dict[int, Shape | None], statuses: list[int], *, method: str
+        self, answers: dict[int, Shape | None], statuses: list[int], *, method: str, csv: bool
     ) -> dict[Any, Any]:  # fmt: skip
+        beside = OF_A_FILE if csv else {}
         good = {
             code: answer(
                 HTTPStatus(code).phrase,
                 content and self.success(content),
-                headers=HEADERS | self.headers(method, code, content),
+                headers=HEADERS | beside | self.headers(method, code, content),
+                csv=csv,
             )
             for code, content in answers.items()
         }
@@ -308,6 +324,10 @@ def _name(asking: Actor) -> str:
 
 def _address() -> str:
     return f"address {request.remote_addr}"
+
+
+def _body(kind: str) -> dict[str, Any]:
+    return {"required": True, "content": {kind: {"schema": TEXT}}}
 
 
 def _usual(rule: str, known: dict[str, Any]) -> set[int]:

@@ -15,6 +15,7 @@ from flask_smorest import Api, Blueprint
 
 DISTRIBUTION = "flask-billing-plugin"
 JSON = "application/json"
+CSV = "text/csv"
 SPARE = {"Error", "PaginationMetadata"}  # flask-smorest's own, which nothing here points to
 
 
@@ -72,6 +73,7 @@ HEADERS = {
     "RateLimit-Policy": header("How many requests (`q`) are answered in how many seconds (`w`)."),
     "RateLimit": header("How many requests are left (`r`), and in how many seconds all are (`t`)."),
 }
+OF_A_FILE = {"Content-Disposition": header("What a file is called.")}
 HEADERS_AT: dict[int | str, dict[str, Any]] = {
     401: {"WWW-Authenticate": header("How a key is sent.", required=True)},
     429: {"Retry-After": header("In how many seconds to ask again.", WHOLE)},
@@ -79,11 +81,15 @@ HEADERS_AT: dict[int | str, dict[str, Any]] = {
 
 
 def answer(
-    about: str, content: Shape | None, *, headers: dict[str, Any] | None = None
+    about: str, content: Shape | None, *, headers: dict[str, Any] | None = None, csv: bool = False
 ) -> dict[str, Any]:
-    """One answer of an operation; without a body where there is no content."""
+    """One answer of an operation; without a body where there is no content. With `csv` it may be a
+    file, too."""
     told: dict[str, Any] = {"description": about} | ({"headers": headers} if headers else {})
-    return told if content is None else {**told, "content": {JSON: {"schema": content}}}
+    kinds = ({} if content is None else {JSON: content}) | ({CSV: TEXT} if csv else {})
+    return told | (
+        {"content": {kind: {"schema": one} for kind, one in kinds.items()}} if kinds else {}
+    )
 
 
 class _Aside(Api):

@@ -33,6 +33,7 @@ from billing_plugin.operations.doctor import (
 )
 from billing_plugin.operations.drafts import ItemDraft
 from billing_plugin.operations.focus import FocusImport, import_focus
+from billing_plugin.operations.focus_export import FocusExport, export_focus
 from billing_plugin.operations.forecasts import (
     Forecast,
     MonthForecast,
@@ -124,6 +125,7 @@ __all__ = [
     "Breakdown",
     "Commitment",
     "Commitments",
+    "FocusExport",
     "FocusImport",
     "Forecast",
     "ImportSummary",
@@ -172,6 +174,7 @@ __all__ = [
     "diff_prices",
     "end_price",
     "estimate_cost",
+    "export_focus",
     "extend",
     "find_anomalies",
     "find_item",

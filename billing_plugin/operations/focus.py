@@ -15,8 +15,10 @@ from billing_plugin.models.items import FOCUS
 from billing_plugin.money import Exact
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.drafts import MAX_NAME_LENGTH, ItemDraft, columns_of, said_in
+from billing_plugin.operations.focus_columns import TOKEN_COLUMNS
 from billing_plugin.operations.focus_reading import FocusRow, focus_lines, read_focus
 from billing_plugin.operations.item_batches import store_items
+from billing_plugin.operations.tables import decimal_text
 
 BATCH = 1_000
 
@@ -86,6 +88,9 @@ def draft_of(row: FocusRow) -> ItemDraft:
 
 
 def _tag(key: str, value: Any) -> str:
+    """`key=value`; a key without a value, which FOCUS writes as true, by itself."""
+    if value is True and key.strip():
+        return key
     return f"{key}={value if isinstance(value, str) else dump(value)}"
 
 
@@ -108,8 +113,17 @@ def _facts(row: FocusRow) -> Iterator[tuple[str, Any]]:
         "InvoiceId": row.invoice_id,
         "RegionId": row.region,
         "ResourceId": row.resource,
+        **_priced(row),
+        **{TOKEN_COLUMNS[name]: count for name, count in row.tokens.items()},
     }
     return ((name, value) for name, value in said.items() if value)
+
+
+def _priced(row: FocusRow) -> dict[str, str]:
+    """What was priced, where that is not what was consumed."""
+    if row.priced is None or row.priced == row.consumed:
+        return {}
+    return {"PricingQuantity": decimal_text(row.priced.amount), "PricingUnit": row.priced.unit}
 
 
 def _start_of(file: BinaryIO) -> int:

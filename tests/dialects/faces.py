@@ -19,6 +19,7 @@ from billing_plugin.operations.catalogue import OPERATOR_SCOPES
 from billing_plugin.operations.drafts import ItemDraft
 from billing_plugin.providers.fake import FakeProvider
 from tests.factories import Caller, account_with, token_of
+from tests.focus_files import good_file
 
 NATIVE, CONDUIT, SPIDERIQ = "/api/v1/billing", "/api/billing", "/api/v1/integrations"
 PREFIXES = {"native": NATIVE, "conduit": CONDUIT, "spideriq": SPIDERIQ}
@@ -48,6 +49,12 @@ class Route:
     status: int = 200
     about: str = field(default="", compare=False)  # which of another account's ids fits the path
     query: str = ""
+    csv: str = ""  # the body, where it is no JSON
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The body as a client is told."""
+        return {"data": self.csv, "content_type": "text/csv"} if self.csv else {"json": self.json}
 
     @property
     def name(self) -> str:
@@ -138,6 +145,8 @@ ROUTES = [
     Route("native", "GET", f"{NATIVE}/reports/anomalies", "reports:read"),
     Route("native", "GET", f"{NATIVE}/reports/recurring", "reports:read"),
     Route("native", "GET", f"{NATIVE}/reports/run-out", "balance:read"),
+    Route("native", "POST", f"{NATIVE}/imports/focus", "items:write", csv=good_file()),
+    Route("native", "GET", f"{NATIVE}/exports/focus", "items:read"),
     Route("native", "GET", f"{NATIVE}/status", "reports:read"),
     Route("native", "GET", f"{NATIVE}/search", "items:read", query="?q=disk"),
     Route("native", "POST", f"{NATIVE}/sync", "integrations:sync", json={}, status=202),

@@ -37,7 +37,7 @@ def test_a_row_becomes_an_item_that_says_all_of_it(actor: Actor) -> None:
     )  # fmt: skip
     assert (item.provider, item.service_id, item.day) == ("OpenAI", "gpt-4o", "2026-01-01")
     assert item.amount.text("USD") == "0.00000000012"
-    assert item.tags == ["team=a", "pinned=true"]
+    assert item.tags == ["team=a", "pinned"]
     assert item.usage == {"amount": "500000.0", "unit": "Tokens", "sku_id": "gpt-4o"}
     assert item.meta["ChargePeriodEnd"] == "2026-01-02T00:00:00.000000Z"
     assert item.meta["ServiceCategory"] == "AI and Machine Learning"

@@ -62,6 +62,8 @@ ROUTES = {
     "forecasts.find_anomalies": "GET /reports/anomalies",
     "forecasts.list_commitments": "GET /reports/recurring",
     "forecasts.run_out": "GET /reports/run-out",
+    "focus.import_focus": "POST /imports/focus",
+    "focus.export_focus": "GET /exports/focus",
     "status.get_status": "GET /status",
     "search.search_items": "GET /search",
     "sync.request_sync": "POST /sync",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import marshmallow
 from flask import Response
 from marshmallow import fields, validate
 
@@ -12,6 +13,7 @@ from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
 from billing_plugin.dialects.native.items import optional
 from billing_plugin.dialects.native.shapes import REMOVED, pattern
+from billing_plugin.dialects.native.tables import FormatQuery, Rows, answer
 from billing_plugin.dialects.openapi import TEXT, TIME, many, shape
 from billing_plugin.operations.categories import MAX_LENGTH, MAX_NAME_LENGTH
 
@@ -60,13 +62,15 @@ CATEGORY = shape(
 )
 
 
-@native.view(answers={200: many(CATEGORY)}, tags=TAGS)
-def list_categories() -> Response:
+@native.view(answers={200: many(CATEGORY)}, csv=True, tags=TAGS)
+@native.arguments(FormatQuery(), location="query", unknown=marshmallow.RAISE)
+def list_categories(query: dict[str, Any]) -> Response:
     """List categories
 
     All of them, by name.
     """
-    return ok([_shape(one) for one in operations.list_categories(actor(), account_id())])
+    found = [_shape(one) for one in operations.list_categories(actor(), account_id())]
+    return answer(query, found, Rows("categories", CATEGORY))
 
 
 @native.view(answers={201: CATEGORY}, refusals=(404,), tags=TAGS)

@@ -19,6 +19,7 @@ from billing_plugin.dialects.native.face import Strict, idempotency_key, native,
 from billing_plugin.dialects.native.item_texts import USAGE, shape_of_item, text_of_item
 from billing_plugin.dialects.native.paging import Listing, PageQuery, pages
 from billing_plugin.dialects.native.shapes import REMOVED, Flag, Metadata, pattern, time
+from billing_plugin.dialects.native.tables import FormatQuery, Rows, is_file, whole
 from billing_plugin.dialects.openapi import FLAG, TEXT, TIME, WHOLE, Shape, many, shape, word
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.money import MAX_CENTS, Exact
@@ -140,7 +141,7 @@ class ItemsChosen(Strict):
     since = Day(load_default=None, data_key="from")
 
 
-class ItemsQuery(ItemsChosen, PageQuery):
+class ItemsQuery(FormatQuery, ItemsChosen, PageQuery):
     """Which items, and where to go on."""
 
 
@@ -188,18 +189,24 @@ ITEM = shape(
 )
 
 
-@native.view(answers={200: pages(ITEM)}, refusals=(404,), tags=TAGS)
+@native.view(answers={200: pages(ITEM)}, refusals=(404,), csv=True, tags=TAGS)
 @native.arguments(ItemsQuery(), location="query", unknown=marshmallow.RAISE)
 def list_items(query: dict[str, Any]) -> Response:
     """List cost items
 
     The latest first.
     """
+    of = actor(), account_id(), filter_of(query)
+    if is_file(query):
+        return whole(
+            Rows("items", ITEM),
+            lambda before: operations.list_items(*of, before=before, limit=MAX_PAGE),
+            shape=shape_of_item,
+            place_of=lambda item: operations.Place(item.date, item.id),
+        )
     listing = Listing("items", account_id(), query)
     before = _place_in(listing.before) if listing.before else None
-    found = operations.list_items(
-        actor(), account_id(), filter_of(query), before=before, limit=listing.limit
-    )
+    found = operations.list_items(*of, before=before, limit=listing.limit)
     return listing.answer_text(
         found, text_of_item, lambda item: f"{item.date.isoformat()} {item.id}"
     )

@@ -13,6 +13,7 @@ from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, native, ok
 from billing_plugin.dialects.native.paging import Listing, PageQuery, pages
 from billing_plugin.dialects.native.shapes import MONEY, money, time
+from billing_plugin.dialects.native.tables import FormatQuery, Rows, is_file, whole
 from billing_plugin.dialects.openapi import OPEN, TEXT, TIME, WHOLE, nullable, shape
 from billing_plugin.errors import InvalidRequest
 
@@ -62,7 +63,7 @@ class PastQuery(Strict):
     at = time(required=True)
 
 
-class EntriesQuery(PageQuery):
+class EntriesQuery(FormatQuery, PageQuery):
     """Which entries: from a cursor on, or after skipping some."""
 
     offset = whole_number(0, 2**31, default=0)
@@ -100,7 +101,7 @@ def get_past_balance(query: dict[str, Any]) -> Response:
     )
 
 
-@native.view(answers={200: pages(ENTRY)}, tags=TAGS)
+@native.view(answers={200: pages(ENTRY)}, csv=True, tags=TAGS)
 @native.arguments(EntriesQuery(), location="query", unknown=marshmallow.RAISE)
 def list_ledger_entries(query: dict[str, Any]) -> Response:
     """List ledger entries
@@ -110,11 +111,18 @@ def list_ledger_entries(query: dict[str, Any]) -> Response:
     offset = query.pop("offset")
     if offset and query["cursor"]:
         raise InvalidRequest("State a cursor or an offset.", extra={"fields": {"offset": "Both."}})
+    of = actor(), account_id()
+    if is_file(query):
+        return whole(
+            Rows("ledger", ENTRY),
+            lambda before: operations.list_entries(*of, before=before, limit=100),
+            shape=shape_of_entry,
+            place_of=lambda entry: entry.sequence,
+        )
     listing = Listing("ledger", account_id(), query)
     before = listing.before
     entries = operations.list_entries(
-        actor(),
-        account_id(),
+        *of,
         limit=listing.limit,
         offset=offset,
         before=int(before) if before else None,

@@ -17,9 +17,10 @@ from webargs.fields import DelimitedList
 
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor, currency
-from billing_plugin.dialects.native.face import Beside, Strict, native, ok
+from billing_plugin.dialects.native.face import Beside, native
 from billing_plugin.dialects.native.items import Day
 from billing_plugin.dialects.native.shapes import pattern
+from billing_plugin.dialects.native.tables import FormatQuery, Rows, answer
 from billing_plugin.dialects.openapi import FLAG, TEXT, TIME, WHOLE, Shape, many, nullable, shape
 from billing_plugin.operations.breakdowns import (
     GROUPS,
@@ -37,7 +38,7 @@ TAGS = ["Reports"]
 _TEXT = validate.Length(min=1, max=500)
 
 
-class SummaryQuery(Strict):
+class SummaryQuery(FormatQuery):
     """What is added up; `from` and `to` are UTC days, both included."""
 
     category = fields.String(load_default=None, validate=_TEXT)
@@ -119,7 +120,7 @@ BREAKDOWN, TREND = Report(many(PART)), Report(many(STEP))
 _NO_CATEGORY, _NOTHING = "uncategorized", "none"
 
 
-@native.view(answers={200: SUMMARY}, refusals=(404,), tags=TAGS)
+@native.view(answers={200: SUMMARY}, refusals=(404,), csv=True, tags=TAGS)
 @native.arguments(SummaryQuery(), location="query", unknown=marshmallow.RAISE)
 def summarize(query: dict[str, Any]) -> Response:
     """Sum up"""
@@ -134,10 +135,11 @@ def summarize(query: dict[str, Any]) -> Response:
         "from": _day(report.basis.since),
         "to": _day(report.basis.until),
     }
-    return ok(data, meta=_meta(report.basis, report.totals, total, partitions=True))
+    meta = _meta(report.basis, report.totals, total, partitions=True)
+    return answer(query, data, Rows("summary", SUMMARY), meta=meta)
 
 
-@native.view(answers={200: BREAKDOWN}, refusals=(404,), tags=TAGS)
+@native.view(answers={200: BREAKDOWN}, refusals=(404,), csv=True, tags=TAGS)
 @native.arguments(BreakdownQuery(), location="query", unknown=marshmallow.RAISE)
 def break_down(query: dict[str, Any]) -> Response:
     """Break spending down
@@ -158,10 +160,11 @@ def break_down(query: dict[str, Any]) -> Response:
         for part in parts
     ]
     totals = [one.total for one in report.currencies]
-    return ok(data, meta=_meta(report.basis, totals, total, partitions=report.partitions))
+    meta = _meta(report.basis, totals, total, partitions=report.partitions)
+    return answer(query, data, Rows(f"by-{by}", PART), meta=meta)
 
 
-@native.view(answers={200: TREND}, refusals=(404,), tags=TAGS)
+@native.view(answers={200: TREND}, refusals=(404,), csv=True, tags=TAGS)
 @native.arguments(TrendQuery(), location="query", unknown=marshmallow.RAISE)
 def trend(query: dict[str, Any]) -> Response:
     """See spending over time"""
@@ -170,7 +173,8 @@ def trend(query: dict[str, Any]) -> Response:
     total, parts = _share(report.currencies, query["currency"] or currency())
     data = [{"date": part.key, **_figures(part, total.currency)} for part in parts]
     totals = [one.total for one in report.currencies]
-    return ok(data, meta=_meta(report.basis, totals, total, partitions=True))
+    meta = _meta(report.basis, totals, total, partitions=True)
+    return answer(query, data, Rows(f"by-{interval}", STEP), meta=meta)
 
 
 def _chosen(query: dict[str, Any]) -> SpendFilter:

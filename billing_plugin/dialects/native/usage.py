@@ -25,6 +25,7 @@ from billing_plugin.dialects.native.shapes import (
     time,
     usage_of,
 )
+from billing_plugin.dialects.native.tables import FormatQuery, Rows, is_file, whole
 from billing_plugin.dialects.openapi import (
     FLAG,
     OPEN,
@@ -69,7 +70,7 @@ class BatchBody(Strict):
     records = fields.List(fields.Nested(UsageBody), required=True, validate=validate.Length(min=1))
 
 
-class UsageQuery(PageQuery):
+class UsageQuery(FormatQuery, PageQuery):
     """Whole UTC days of `effectiveAt`, both included; neither: all."""
 
     to = fields.String(load_default=None, validate=DAY)
@@ -154,7 +155,7 @@ def record_usage_batch(body: dict[str, Any]) -> Response:
     return ok({**counts, "results": results}, replayed=replayed)
 
 
-@native.view(answers={200: pages(RECORD)}, tags=TAGS)
+@native.view(answers={200: pages(RECORD)}, csv=True, tags=TAGS)
 @native.arguments(UsageQuery(), location="query", unknown=marshmallow.RAISE)
 def list_usage(query: dict[str, Any]) -> Response:
     """List usage
@@ -162,10 +163,16 @@ def list_usage(query: dict[str, Any]) -> Response:
     Newest first, corrections included.
     """
     period = days_between(query["first"], query["to"])
+    of = actor(), account_id()
+    if is_file(query):
+        return whole(
+            Rows("usage", RECORD),
+            lambda before: operations.list_usage(*of, period=period, before=before, limit=100),
+            shape=shape_of_record,
+            place_of=lambda record: record.id,
+        )
     listing = Listing("usage", account_id(), query)
-    found = operations.list_usage(
-        actor(), account_id(), period=period, before=listing.before, limit=listing.limit
-    )
+    found = operations.list_usage(*of, period=period, before=listing.before, limit=listing.limit)
     return listing.answer(found, shape_of_record, lambda record: record.id)
 
 
