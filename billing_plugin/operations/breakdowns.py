@@ -15,6 +15,7 @@ from billing_plugin.errors import InvalidRequest
 from billing_plugin.models import accounts, categories, spend
 from billing_plugin.models.spend import Asked, Sum
 from billing_plugin.money import NANOS_PER_UNIT, Exact, nanos_per_cent
+from billing_plugin.operations import category_totals
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.item_filters import SpendFilter, asked
 
@@ -56,7 +57,7 @@ class Part:
     """One line: '' is what says nothing there; days are 2026-03-09, weeks 2026-W10, months 2026-03.
 
     `percentage` is of the currency's total, with one decimal; None where that is zero, or in a
-    trend.
+    trend. `with_below` is what a category adds up to with all below it, else None.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Part:
     cents: int
     count: int
     percentage: Decimal | None = None
+    with_below: Exact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ class Summary:
 class Breakdown:
     """Parts by currency, the greatest first. Where `partitions`, they are the whole: their cents
     add up to its cents and their percentages to 100.0; by tag an item counts once for each.
-    `names` are what keys that are ids are called."""
+    A category without an item of its own is there for those below it. `names` are what keys that
+    are ids are called."""
 
     basis: Basis
     by: str
@@ -128,10 +131,13 @@ def break_down(
         question, basis = _asked(account_id, chosen)
         found = spend.sums_by_tag(question) if by == TAG else spend.sums(question, GROUPS[by])
         whole = spend.sums(question, spend.WHOLE) if by == TAG else found
-        names = categories.names(account_id) if by == "category" else {}
+        names, parents = categories.tree(account_id) if by == "category" else ({}, {})
     if by == "recurring":
         found = [one._replace(key=_FLAGS[one.key]) for one in found]
     totals = _totals(_merged(one._replace(key="") for one in whole))
+    if by == "category":
+        below = category_totals.with_below(found, parents, question.categories)
+        return Breakdown(basis, by, True, _of_categories(totals, found, below), names)
     shares = [_broken_down(total, found, partitions=by != TAG) for total in totals]
     return Breakdown(basis, by, by != TAG, shares, names)
 
@@ -215,6 +221,20 @@ def _broken_down(total: Total, sums: Iterable[Sum], *, partitions: bool) -> Shar
         percentages = [_percentage(one.amount, total.amount) for one in own]
     pairs = zip(parts, percentages, strict=True)
     return Share(total, [replace(part, percentage=percentage) for part, percentage in pairs])
+
+
+def _of_categories(
+    totals: Iterable[Total], sums: Sequence[Sum], below: Mapping[category_totals.Place, Exact]
+) -> list[Share]:
+    """Every currency's categories, each also with all that is below it."""
+    every = category_totals.filled(sums, below)
+    shares = [_broken_down(total, every, partitions=True) for total in totals]
+    return [replace(share, parts=_below(share, below)) for share in shares]
+
+
+def _below(share: Share, below: Mapping[category_totals.Place, Exact]) -> list[Part]:
+    currency = share.total.currency
+    return [replace(part, with_below=below[part.key, currency]) for part in share.parts]
 
 
 def _in_time(total: Total, sums: Iterable[Sum]) -> Share:

@@ -98,13 +98,17 @@ SUMMARY = Report(
 PART = shape(
     "SpendPart",
     "One part, the greatest first. `value` is what `key` stands for: a category's id, null where"
-    " items say nothing there. `percentage` is null where the whole is nothing.",
+    " items say nothing there. `percentage` is null where the whole is nothing. By category"
+    " `withBelow` is what it adds up to with all categories below it.",
+    optional=("withBelow", "withBelowExact"),
     key=TEXT,
     value=nullable(TEXT),
     amount=WHOLE,
     amountExact=TEXT,
     count=WHOLE,
     percentage=nullable(Shape(type="number")),
+    withBelow=WHOLE,
+    withBelowExact=TEXT,
 )
 STEP = shape(
     "SpendStep",
@@ -154,6 +158,7 @@ def break_down(query: dict[str, Any]) -> Response:
             "value": part.key or None,
             **_figures(part, total.currency),
             "percentage": None if part.percentage is None else float(part.percentage),
+            **_below(part, total.currency),
         }
         for part in parts
     ]
@@ -190,6 +195,13 @@ def _figures(part: Part, currency: str) -> dict[str, Any]:
         "amountExact": part.amount.text(currency),
         "count": part.count,
     }
+
+
+def _below(part: Part, currency: str) -> dict[str, Any]:
+    whole = part.with_below
+    if whole is None:
+        return {}
+    return {"withBelow": whole.cents(currency), "withBelowExact": whole.text(currency)}
 
 
 def _share(shares: Sequence[Share], wanted: str) -> tuple[Total, list[Part]]:
