@@ -17,6 +17,7 @@ from billing_plugin.models.spend import Asked, Sum
 from billing_plugin.money import NANOS_PER_UNIT, Exact, nanos_per_cent
 from billing_plugin.operations import category_totals
 from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.coverage import Coverage, coverage_of
 from billing_plugin.operations.item_filters import SpendFilter, asked
 
 TAG = "tag"
@@ -33,13 +34,17 @@ ALL_ITEMS = SpendFilter()
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a report is about: days, both included (None: without end), and sources; and when."""
+    """What a report is about: days, both included (None: without end), and sources; and when.
+
+    `coverage` is what a summary, breakdown or trend rests on; None in forecasts.
+    """
 
     since: date | None
     until: date | None
     sources: Sequence[str]
     as_of: datetime
     zone: str = "UTC"
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +190,11 @@ def total_of(totals: Iterable[Total], currency: str) -> Total:
 
 
 def _asked(account_id: str, chosen: SpendFilter) -> tuple[Asked, Basis]:
-    accounts.get(account_id)
+    currency = accounts.get(account_id).currency
     question = asked(account_id, chosen)
-    return question, Basis(chosen.since, chosen.until, question.sources, now())
+    covered = coverage_of(question, currency)
+    basis = Basis(chosen.since, chosen.until, question.sources, now(), coverage=covered)
+    return question, basis
 
 
 def _totals(sums: Iterable[Sum]) -> list[Total]:
