@@ -18,6 +18,7 @@ _BELOW = (
     " UNION SELECT c.id FROM billing_category c JOIN below b ON c.parent_id = b.id)"
     " SELECT id FROM below"
 )
+_TREE = "SELECT id, name, parent_id FROM billing_category WHERE account_id = ?"
 _IN_USE = (
     "SELECT 1 WHERE EXISTS (SELECT 1 FROM billing_category WHERE parent_id = ?)"
     " OR EXISTS (SELECT 1 FROM billing_item WHERE account_id = ? AND category_id = ?)"
@@ -78,8 +79,13 @@ def every(account_id: str) -> list[Category]:
 
 def names(account_id: str) -> dict[str, str]:
     """What the account's categories are called, by id."""
-    rows = fetch_all("SELECT id, name FROM billing_category WHERE account_id = ?", (account_id,))
-    return {row[0]: row[1] for row in rows}
+    return tree(account_id)[0]
+
+
+def tree(account_id: str) -> tuple[dict[str, str], dict[str, str | None]]:
+    """What the account's categories are called, and which one each is in; both by id."""
+    rows = fetch_all(_TREE, (account_id,))
+    return {row[0]: row[1] for row in rows}, {row[0]: row[2] for row in rows}
 
 
 def count(account_id: str) -> int:

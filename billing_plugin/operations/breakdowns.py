@@ -15,7 +15,9 @@ from billing_plugin.errors import InvalidRequest
 from billing_plugin.models import accounts, categories, spend
 from billing_plugin.models.spend import Asked, Sum
 from billing_plugin.money import NANOS_PER_UNIT, Exact, nanos_per_cent
+from billing_plugin.operations import category_totals
 from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.coverage import Coverage, coverage_of
 from billing_plugin.operations.item_filters import SpendFilter, asked
 
 TAG = "tag"
@@ -32,13 +34,17 @@ ALL_ITEMS = SpendFilter()
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a report is about: days, both included (None: without end), and sources; and when."""
+    """What a report is about: days, both included (None: without end), and sources; and when.
+
+    `coverage` is what a summary, breakdown or trend rests on; None in forecasts.
+    """
 
     since: date | None
     until: date | None
     sources: Sequence[str]
     as_of: datetime
     zone: str = "UTC"
+    coverage: Coverage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Part:
     """One line: '' is what says nothing there; days are 2026-03-09, weeks 2026-W10, months 2026-03.
 
     `percentage` is of the currency's total, with one decimal; None where that is zero, or in a
-    trend.
+    trend. `with_below` is what a category adds up to with all below it, else None.
     """
 
     key: str
@@ -64,6 +70,7 @@ class Part:
     cents: int
     count: int
     percentage: Decimal | None = None
+    with_below: Exact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,8 @@ class Summary:
 class Breakdown:
     """Parts by currency, the greatest first. Where `partitions`, they are the whole: their cents
     add up to its cents and their percentages to 100.0; by tag an item counts once for each.
-    `names` are what keys that are ids are called."""
+    A category without an item of its own is there for those below it. `names` are what keys that
+    are ids are called."""
 
     basis: Basis
     by: str
@@ -128,10 +136,13 @@ def break_down(
         question, basis = _asked(account_id, chosen)
         found = spend.sums_by_tag(question) if by == TAG else spend.sums(question, GROUPS[by])
         whole = spend.sums(question, spend.WHOLE) if by == TAG else found
-        names = categories.names(account_id) if by == "category" else {}
+        names, parents = categories.tree(account_id) if by == "category" else ({}, {})
     if by == "recurring":
         found = [one._replace(key=_FLAGS[one.key]) for one in found]
     totals = _totals(_merged(one._replace(key="") for one in whole))
+    if by == "category":
+        below = category_totals.with_below(found, parents, question.categories)
+        return Breakdown(basis, by, True, _of_categories(totals, found, below), names)
     shares = [_broken_down(total, found, partitions=by != TAG) for total in totals]
     return Breakdown(basis, by, by != TAG, shares, names)
 
@@ -179,9 +190,11 @@ def total_of(totals: Iterable[Total], currency: str) -> Total:
 
 
 def _asked(account_id: str, chosen: SpendFilter) -> tuple[Asked, Basis]:
-    accounts.get(account_id)
+    currency = accounts.get(account_id).currency
     question = asked(account_id, chosen)
-    return question, Basis(chosen.since, chosen.until, question.sources, now())
+    covered = coverage_of(question, currency)
+    basis = Basis(chosen.since, chosen.until, question.sources, now(), coverage=covered)
+    return question, basis
 
 
 def _totals(sums: Iterable[Sum]) -> list[Total]:
@@ -215,6 +228,20 @@ def _broken_down(total: Total, sums: Iterable[Sum], *, partitions: bool) -> Shar
         percentages = [_percentage(one.amount, total.amount) for one in own]
     pairs = zip(parts, percentages, strict=True)
     return Share(total, [replace(part, percentage=percentage) for part, percentage in pairs])
+
+
+def _of_categories(
+    totals: Iterable[Total], sums: Sequence[Sum], below: Mapping[category_totals.Place, Exact]
+) -> list[Share]:
+    """Every currency's categories, each also with all that is below it."""
+    every = category_totals.filled(sums, below)
+    shares = [_broken_down(total, every, partitions=True) for total in totals]
+    return [replace(share, parts=_below(share, below)) for share in shares]
+
+
+def _below(share: Share, below: Mapping[category_totals.Place, Exact]) -> list[Part]:
+    currency = share.total.currency
+    return [replace(part, with_below=below[part.key, currency]) for part in share.parts]
 
 
 def _in_time(total: Total, sums: Iterable[Sum]) -> Share:

@@ -183,6 +183,7 @@ def _parts(shares: Sequence[Share]) -> Answer:
         (part.key, share.total.currency): (part.amount, part.count)
         for share in shares
         for part in share.parts
+        if part.count  # a category that has none of its own is named for those below it
     }
 
 

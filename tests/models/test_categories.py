@@ -30,6 +30,8 @@ def test_the_tree_below_a_category(billing: Billing, actor: Actor) -> None:
         assert categories.below("acct_x", top.id) == []
         assert [one.name for one in categories.every(mine)] == ["deep", "low", "side", "top"]
         assert categories.names(mine) == {one.id: one.name for one in (top, low, side, deep)}
+        _, parents = categories.tree(mine)
+        assert parents == {top.id: None, low.id: top.id, side.id: top.id, deep.id: low.id}
         assert (categories.count(mine), categories.count("acct_x")) == (4, 0)
         assert categories.is_in_use(low)
         assert not categories.is_in_use(side)

@@ -108,10 +108,27 @@ def reported(actor: Actor, chosen: SpendFilter, by: str) -> Found:
             order = [(-part.amount.amount, part.key) for part in share.parts]
             assert order == sorted(order)
             check_shares(share, partitions=breakdown.partitions)
+            if by == "category":
+                check_below(actor, share, chosen_items(actor, chosen))
     return {
-        share.total.currency: {part.key: (part.amount.amount, part.count) for part in share.parts}
+        share.total.currency: {
+            part.key: (part.amount.amount, part.count)
+            for part in share.parts
+            if part.count or by != "category"  # else it is there for those below it
+        }
         for share in shares
     }
+
+
+def check_below(actor: Actor, share: operations.Share, items: Iterable[CostItem]) -> None:
+    """Each category with all below it adds up; one without an item has one below it."""
+    own = [item for item in items if item.currency == share.total.currency]
+    for part in share.parts:
+        inside = below(actor, part.key) if part.key else {""}
+        found = [item.amount.amount for item in own if (item.category_id or "") in inside]
+        assert part.with_below is not None
+        assert found
+        assert part.with_below.amount == sum(found)
 
 
 def check_shares(share: operations.Share, *, partitions: bool) -> None:

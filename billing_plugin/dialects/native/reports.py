@@ -19,7 +19,7 @@ from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor, currency
 from billing_plugin.dialects.native.face import Beside, native
 from billing_plugin.dialects.native.items import Day
-from billing_plugin.dialects.native.shapes import pattern
+from billing_plugin.dialects.native.shapes import MONEY, money, pattern
 from billing_plugin.dialects.native.tables import FormatQuery, Rows, answer
 from billing_plugin.dialects.openapi import FLAG, TEXT, TIME, WHOLE, Shape, many, nullable, shape
 from billing_plugin.operations.breakdowns import (
@@ -32,6 +32,7 @@ from billing_plugin.operations.breakdowns import (
     Total,
     total_of,
 )
+from billing_plugin.operations.coverage import Coverage, Priced
 from billing_plugin.operations.item_filters import EVERY_SOURCE, ITEM_SOURCES, SpendFilter
 
 TAGS = ["Reports"]
@@ -67,10 +68,30 @@ class TrendQuery(SummaryQuery):
 
 DAY = Shape(type="string", format="date")
 DAYS: dict[str, Any] = {"from": nullable(DAY), "to": nullable(DAY)}
+PRICED = shape(
+    "PricedSpend",
+    "Metered spend, and what of it was charged although no price was known. `percentage` has one;"
+    " rounded down, null where nothing was spent.",
+    total=MONEY,
+    flagged=MONEY,
+    uses=WHOLE,
+    flaggedUses=WHOLE,
+    percentage=nullable(Shape(type="number")),
+)
+COVERAGE = shape(
+    "Coverage",
+    "What a report rests on: providers of active integrations, those without anything in the"
+    " period, and the newest day of which each source has something. `priced` is null where no"
+    " metered usage is asked for.",
+    providers=many(TEXT),
+    missing=many(TEXT),
+    newest=Shape(type="object", additionalProperties=nullable(DAY)),
+    priced=nullable(PRICED),
+)
 BASIS: dict[str, Any] = {
     **DAYS, "zone": TEXT, "sources": many(TEXT), "asOf": TIME,
     "currency": TEXT, "otherCurrencies": many(TEXT), "totalAmount": WHOLE, "totalExact": TEXT,
-    "itemCount": WHOLE, "partitions": FLAG,
+    "itemCount": WHOLE, "partitions": FLAG, "coverage": COVERAGE,
 }  # fmt: skip
 
 
@@ -99,13 +120,17 @@ SUMMARY = Report(
 PART = shape(
     "SpendPart",
     "One part, the greatest first. `value` is what `key` stands for: a category's id, null where"
-    " items say nothing there. `percentage` is null where the whole is nothing.",
+    " items say nothing there. `percentage` is null where the whole is nothing. By category"
+    " `withBelow` is what it adds up to with all categories below it.",
+    optional=("withBelow", "withBelowExact"),
     key=TEXT,
     value=nullable(TEXT),
     amount=WHOLE,
     amountExact=TEXT,
     count=WHOLE,
     percentage=nullable(Shape(type="number")),
+    withBelow=WHOLE,
+    withBelowExact=TEXT,
 )
 STEP = shape(
     "SpendStep",
@@ -156,6 +181,7 @@ def break_down(query: dict[str, Any]) -> Response:
             "value": part.key or None,
             **_figures(part, total.currency),
             "percentage": None if part.percentage is None else float(part.percentage),
+            **_below(part, total.currency),
         }
         for part in parts
     ]
@@ -196,6 +222,13 @@ def _figures(part: Part, currency: str) -> dict[str, Any]:
     }
 
 
+def _below(part: Part, currency: str) -> dict[str, Any]:
+    whole = part.with_below
+    if whole is None:
+        return {}
+    return {"withBelow": whole.cents(currency), "withBelowExact": whole.text(currency)}
+
+
 def _share(shares: Sequence[Share], wanted: str) -> tuple[Total, list[Part]]:
     for share in shares:
         if share.total.currency == wanted:
@@ -218,6 +251,26 @@ def _meta(
         "totalExact": total.amount.text(total.currency),
         "itemCount": total.count,
         "partitions": partitions,
+        "coverage": basis.coverage and _coverage(basis.coverage),
+    }
+
+
+def _coverage(told: Coverage) -> dict[str, Any]:
+    return {
+        "providers": told.providers,
+        "missing": told.missing,
+        "newest": {source: _day(day) for source, day in told.newest.items()},
+        "priced": told.priced and _priced(told.priced),
+    }
+
+
+def _priced(told: Priced) -> dict[str, Any]:
+    return {
+        "total": money(told.total),
+        "flagged": money(told.flagged),
+        "uses": told.uses,
+        "flaggedUses": told.flagged_uses,
+        "percentage": None if told.percentage is None else float(told.percentage),
     }
 
 

@@ -54,6 +54,10 @@ def test_the_sum_is_rounded_once(call: Caller) -> None:
         "from": None, "to": None, "zone": "UTC", "sources": ["focus", "manual", "sync"],
         "asOf": "2026-03-09T14:32:00.000Z", "currency": "USD", "otherCurrencies": ["EUR"],
         "totalAmount": 251, "totalExact": "2.512", "itemCount": 4, "partitions": True,
+        "coverage": {
+            "providers": [], "missing": [], "priced": None,
+            "newest": {"focus": None, "manual": "2026-03-09", "sync": None},
+        },
     }  # fmt: skip
 
 

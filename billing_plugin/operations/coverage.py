@@ -1,0 +1,69 @@
+"""What a report rests on: how many of the connected providers are in it, until which day its
+sources go, and how much of the metered spend has a known price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from billing_plugin.models import coverage
+from billing_plugin.models.spend import METERED, Asked
+from billing_plugin.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """Metered spend, and what of it was charged although no price was known.
+
+    `percentage` is how much of the spend has a known price, with one decimal, rounded down, so that
+    100.0 is all of it; None where nothing was spent.
+    """
+
+    total: Money
+    flagged: Money
+    uses: int
+    flagged_uses: int
+
+    @property
+    def percentage(self) -> Decimal | None:
+        """The share of `total` that is not `flagged`."""
+        if self.total.nanos <= 0:
+            return None
+        priced = self.total.nanos - self.flagged.nanos
+        return Decimal(1000 * priced // self.total.nanos).scaleb(-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a report rests on.
+
+    `providers` are those of the active integrations (of the one that is asked for), `missing` those
+    without anything in the period. `newest` is the newest UTC day of which each source has
+    something at all, None for nothing. `priced` is None where no metered usage is asked for.
+    """
+
+    providers: list[str]
+    missing: list[str]
+    newest: Mapping[str, date | None]
+    priced: Priced | None
+
+
+def coverage_of(asked: Asked, currency: str) -> Coverage:
+    """The coverage of a question, read in the present transaction. Money is of the account's
+    currency."""
+    connected = coverage.connected(asked)
+    newest = {
+        source: None if day is None else date.fromisoformat(day)
+        for source, day in coverage.newest_days(asked).items()
+    }
+    missing = [provider for provider, found in connected.items() if not found]
+    priced = _priced(asked, currency) if METERED in asked.sources else None
+    return Coverage(list(connected), missing, newest, priced)
+
+
+def _priced(asked: Asked, currency: str) -> Priced:
+    found = coverage.metered(asked)
+    total, flagged = Money(found.cost, currency), Money(found.flagged_cost, currency)
+    return Priced(total, flagged, found.uses, found.flagged_uses)
