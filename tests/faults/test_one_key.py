@@ -43,7 +43,7 @@ EFFECTS: dict[str, dict[str, int]] = {
     "adjust": {"ledger_entry": 1, "credit_grant": 1},
     "grant_credit": {"ledger_entry": 1, "credit_grant": 1},
     "request_limit_raise": {"limit_raise": 1, "audit": 1},
-    "create_item": {"item": 1, "item_tag": 1, "audit": 1},
+    "create_item": {"item": 1, "item_tag": 1, "item_search": 1, "audit": 1},
     "set_price": {"price": 1, "price_version": 1},
     "end_price": {},
     "create_category": {"category": 1, "audit": 1},
