@@ -118,9 +118,10 @@ TABLES = (
         month TEXT NOT NULL,
         currency TEXT NOT NULL,
         source TEXT NOT NULL,
+        provider TEXT NOT NULL,
         tag TEXT NOT NULL,
         {sums},
-        PRIMARY KEY (account_id, month, currency, source, tag)){clustered}""",
+        PRIMARY KEY (account_id, month, currency, source, provider, tag)){clustered}""",
     """CREATE TABLE billing_spend_tag_day (
         account_id TEXT NOT NULL,
         day TEXT NOT NULL,

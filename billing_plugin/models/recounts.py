@@ -6,7 +6,7 @@ from billing_plugin.context import is_sqlite
 from billing_plugin.models import items, search
 from billing_plugin.models.base import Row, execute, fetch_all
 from billing_plugin.models.items import TAG_COLUMNS, TAGS
-from billing_plugin.models.rollups import DAY, DELTA, EVERY, SUMS, TAG_DAY, Rollup, within_64_bits
+from billing_plugin.models.rollups import DAY, DELTA, EVERY, SUMS, Rollup, within_64_bits
 
 _SAID = (
     "i.account_id, i.day, substr(i.day, 1, 7) AS month, i.currency, i.source, i.recurring,"
@@ -58,10 +58,9 @@ def rebuild_sums(account_id: str) -> None:
 
 def _source(rollup: Rollup) -> str:
     """What a roll-up is made of: the items, or the days, which are made first and are fewer."""
-    if rollup in (DAY, TAG_DAY):
+    if rollup is DAY or rollup.of_tags:
         return _facts(rollup)
-    days = TAG_DAY if rollup.of_tags else DAY
-    return f"SELECT *, substr(day, 1, 7) AS month FROM {days.table}"
+    return f"SELECT *, substr(day, 1, 7) AS month FROM {DAY.table}"
 
 
 def drifted() -> list[str]:

@@ -38,7 +38,8 @@ _TAKE = f"DELETE FROM {DELTA} WHERE account_id = ? RETURNING {_CELL}, {SUMS}"
 
 
 class Cell(NamedTuple):
-    """What an item counts in: a day with all that it says, or (`tag` is not None) a day's tag.
+    """What an item counts in: a day with all that it says, or (`tag` is not None) a day's and
+    provider's tag.
 
     An item without tags counts as one of the tag ''. What it does not say is ''.
     """
@@ -64,7 +65,7 @@ class Rollup(NamedTuple):
 DAY = Rollup("billing_spend_day", f"day, {DETAILS}")
 MONTH = Rollup("billing_spend_month", f"month, {DETAILS}")
 DATE = Rollup("billing_spend_date", "day, currency, source")
-TAG = Rollup("billing_spend_tag", "month, currency, source, tag", of_tags=True)
+TAG = Rollup("billing_spend_tag", "month, currency, source, provider, tag", of_tags=True)
 TAG_DAY = Rollup("billing_spend_tag_day", "day, currency, source, tag", of_tags=True)
 EVERY = (DAY, MONTH, DATE, TAG_DAY, TAG)
 Sums = dict[Any, list[int]]  # by a key: nanos, attos, items
@@ -103,7 +104,7 @@ def cells_of(item: CostItem) -> Iterator[Cell]:
         item.category_id or "", item.recurs,
     )  # fmt: skip
     for tag in item.tags or [""]:
-        yield Cell(item.day, item.currency, item.source, tag=tag)
+        yield Cell(item.day, item.currency, item.source, item.provider or "", tag=tag)
 
 
 def fold(account_id: str) -> None:
@@ -148,7 +149,9 @@ def _key(cell: Cell, rollup: Rollup) -> Row:
     if rollup is DATE:
         return cell[:3]
     day = cell.day[:7] if rollup in (MONTH, TAG) else cell.day
-    return (day, *cell[1:3], cell.tag) if rollup.of_tags else (day, *cell[1:7])
+    if rollup.of_tags:
+        return (day, *cell[1 : 4 if rollup is TAG else 3], cell.tag)
+    return (day, *cell[1:7])
 
 
 def _append(account_id: str, cells: Mapping[Cell, list[int]]) -> None:

@@ -99,13 +99,11 @@ def sums_by_tag(asked: Asked) -> list[Sum]:
 
     Raises InvalidRequest as `sums` does.
     """
-    said = []
-    parts = [] if asked.is_narrow else _parts_of_tags(asked.span)
-    if asked.is_narrow:  # by what a tag's sums do not know
-        said.append(_of_items(asked))
+    parts, spans = _parts_of_tags(asked)
     if METERED in asked.sources:
         parts.append(_Part(_METERED, _NO_TAG, *_days(asked.span)))
-    said += [_said(asked, part) for part in parts]
+    said = [_said(asked, part) for part in parts]
+    said += [_of_items(asked._replace(span=span)) for span in spans]
     return _added(_by_tag(_fetch(said)))
 
 
@@ -149,12 +147,21 @@ def _parts(asked: Asked, group: str) -> list[_Part]:
     return parts
 
 
-def _parts_of_tags(span: Span) -> list[_Part]:
-    months, edges = pieces(span)
-    parts = [_Part(TAG_DAY.table, _TAG, *_days(edge)) for edge in edges]
+def _parts_of_tags(asked: Asked) -> tuple[list[_Part], list[Span]]:
+    """The sums of tags to read, and the days of which the items are read, since a tag's sums do
+    not know what is asked for: by day no provider, and never a service or category."""
+    months, edges = pieces(asked.span)
+    if asked.categories is not None or asked.service_id is not None:
+        return [], [asked.span]
+    parts, spans = [], edges
+    if asked.provider is None:
+        parts, spans = [_Part(TAG_DAY.table, _TAG, *_days(edge)) for edge in edges], []
     if months:
         parts.append(_Part(TAG.table, _TAG, *_months(months), time="month"))
-    return parts if is_sqlite() else [*parts, _Part(_TAGS, _TAG, *_days(span))]
+    if not is_sqlite():  # what is not folded yet, of the days that no item is read of
+        told = months if asked.provider is not None else asked.span
+        parts += [_Part(_TAGS, _TAG, *_days(told))] if told else []
+    return parts, spans
 
 
 def _said(asked: Asked, part: _Part) -> tuple[str, Sequence[Any]]:

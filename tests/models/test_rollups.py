@@ -18,7 +18,7 @@ ITEM = blank("acct_x", "USD", source="sync", at=START)._replace(
     nanos=5, attos=7, provider="p", tags_text='["a","b"]', recurs=1
 )
 DAY = Cell("2026-03-09", "USD", "sync", "p", recurring=1)
-TAGS = [Cell("2026-03-09", "USD", "sync", tag=tag) for tag in "ab"]
+TAGS = [Cell("2026-03-09", "USD", "sync", "p", tag=tag) for tag in "ab"]
 
 
 def rows(table: str) -> list[tuple[object, ...]]:
@@ -48,7 +48,7 @@ def test_many_changes_go_into_the_sums(billing: Billing) -> None:
         assert rows("day") == [("2026-03-09", *key, 10, 14, 2)]
         assert rows("month") == [("2026-03", *key, 10, 14, 2)]
         assert rows("date") == [("2026-03-09", "USD", "sync", 10, 14, 2)]
-        assert rows("tag") == [("2026-03", "USD", "sync", tag, 10, 14, 2) for tag in "ab"]
+        assert rows("tag") == [("2026-03", "USD", "sync", "p", tag, 10, 14, 2) for tag in "ab"]
         assert rows("tag_day") == [("2026-03-09", "USD", "sync", tag, 10, 14, 2) for tag in "ab"]
         assert rows("delta") == []
 
