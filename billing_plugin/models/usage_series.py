@@ -21,6 +21,11 @@ _BUCKETS_SQLITE = (
     "(SELECT CAST(key AS INTEGER) AS number, value ->> 0 AS begins, value ->> 1 AS ends"
     " FROM json_each(?))"
 )
+_USES = (
+    "COUNT(*) - COUNT(u.corrects_id),"
+    " COUNT(CASE WHEN u.flagged = 1 AND u.corrects_id IS NULL THEN 1 END),"
+    " SUM(CASE WHEN u.flagged = 1 THEN u.cost_nanos END)"
+)
 _BUCKETS = (
     "(SELECT number - 1 AS number, begins, ends FROM unnest(CAST(? AS timestamptz[]),"
     " CAST(? AS timestamptz[])) WITH ORDINALITY AS given (begins, ends, number))"
@@ -31,13 +36,16 @@ class Cell(NamedTuple):
     """What one group used in one bucket: of a value the sum, the least and the most of one use.
 
     `uses` is the number of uses. The sum of costs is the net of all corrections; the others are of
-    the uses as they were recorded.
+    the uses as they were recorded. Of the uses so many, at that net cost in nanos, are `flagged`:
+    no price was known for them.
     """
 
     bucket: int
     group: tuple[str, ...]
     uses: int
     figures: Mapping[str, tuple[int, int, int]]
+    flagged_uses: int = 0
+    flagged_cost: int = 0
 
 
 def cells(
@@ -53,7 +61,7 @@ def cells(
         where += f" AND COALESCE(u.{COLUMNS[name]}, '') IN ({places(wanted)})"
         asked += wanted
     rows = fetch_all(
-        f"SELECT {', '.join(['b.number', *columns, 'COUNT(*) - COUNT(u.corrects_id)', *figures])}"
+        f"SELECT {', '.join(['b.number', *columns, _USES, *figures])}"
         f" FROM {spans} b JOIN billing_usage_record u ON u.effective_at >= b.begins"
         f" AND u.effective_at < b.ends WHERE {where}"
         f" GROUP BY {', '.join(str(place + 1) for place in range(1 + len(columns)))}",
@@ -86,6 +94,7 @@ def _figures(name: str) -> Sequence[str]:
 
 def _cell(row: Sequence[Any], groups: int, values: Sequence[str]) -> Cell:
     bucket, *rest = row
-    told = iter([int(one or 0) for one in rest[groups + 1 :]])
-    figures = {name: (next(told), next(told), next(told)) for name in values}
-    return Cell(int(bucket), tuple(rest[:groups]), int(rest[groups]), figures)
+    uses, flagged, flagged_cost, *told = [int(one or 0) for one in rest[groups:]]
+    triples = zip(told[::3], told[1::3], told[2::3], strict=True)
+    figures = dict(zip(values, triples, strict=True))
+    return Cell(int(bucket), tuple(rest[:groups]), uses, figures, flagged, flagged_cost)
