@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import NamedTuple
@@ -16,7 +16,14 @@ from typing import NamedTuple
 from billing_plugin.context import Actor, now, snapshot
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.models import accounts, usage_series
-from billing_plugin.models.usage_series import COLUMNS, COST, VALUES, Cell
+from billing_plugin.models.usage_series import (
+    COLUMNS,
+    COST,
+    ROLLED_COLUMNS,
+    ROLLED_VALUES,
+    VALUES,
+    Cell,
+)
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation, storable
 from billing_plugin.operations.coverage import Coverage, Priced, coverage_of_usage
@@ -29,6 +36,7 @@ MAX_BUCKETS, MAX_GROUPS, MAX_FILTER = 2_000, 1_000, 100
 MAX_FIGURES = 200_000  # of an answer
 _WINDOWS = {"day": DAILY, "week": WEEKLY, "month": MONTHLY}
 _HOUR = timedelta(hours=1)
+_MIDNIGHT = time()
 _THOUSANDTH = Decimal("0.001")
 Figure = Money | Decimal | int | None
 
@@ -102,13 +110,9 @@ def report_usage(actor: Actor, account_id: str, asked: SeriesAsked) -> UsageSeri
     buckets = buckets_of(asked)
     if len(buckets) * len(asked.values) * (asked.limit if asked.groups else 1) > MAX_FIGURES:
         raise InvalidRequest(f"More than {MAX_FIGURES} figures; ask for fewer groups or buckets.")
-    names = list(dict.fromkeys([COST, *(value.name for value in asked.values)]))
     with snapshot():
         currency = accounts.get(account_id).currency
-        cells = usage_series.cells(
-            account_id, buckets, currency=currency, groups=asked.groups, filters=asked.filters,
-            values=names,
-        )  # fmt: skip
+        cells = _cells(account_id, buckets, asked, currency=currency)
         priced = _priced(cells, currency)
         period = Period(buckets[0].start, buckets[-1].end)
         covered = coverage_of_usage(
@@ -123,6 +127,32 @@ def report_usage(actor: Actor, account_id: str, asked: SeriesAsked) -> UsageSeri
     return UsageSeries(
         asked, buckets, series, len(found) > asked.limit, priced.total, priced.uses, at, covered
     )  # fmt: skip
+
+
+def _cells(
+    account_id: str, buckets: Sequence[Period], asked: SeriesAsked, *, currency: str
+) -> list[Cell]:
+    """From the sums by day where they can tell, else from the uses."""
+    groups, filters = asked.groups, asked.filters
+    if _is_rolled_up(buckets, asked):
+        found = usage_series.rolled_cells(account_id, buckets, groups=groups, filters=filters)
+        if not any(cell.flagged_uses for cell in found):
+            return found
+    names = list(dict.fromkeys([COST, *(value.name for value in asked.values)]))
+    return usage_series.cells(
+        account_id, buckets, currency=currency, groups=groups, filters=filters, values=names
+    )
+
+
+def _is_rolled_up(buckets: Sequence[Period], asked: SeriesAsked) -> bool:
+    """Whether all buckets are of whole UTC days, and sums by day know what is asked for."""
+    instants = [buckets[0].start, *(one.end for one in buckets)]
+    return (
+        all(at.time() == _MIDNIGHT for at in instants)
+        and {*asked.groups, *asked.filters} <= set(ROLLED_COLUMNS)
+        and {value.name for value in asked.values} <= set(ROLLED_VALUES)
+        and not {value.aggregation for value in asked.values} & {"min", "max"}
+    )
 
 
 def buckets_of(asked: SeriesAsked) -> list[Period]:

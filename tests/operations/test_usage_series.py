@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_plugin import Actor, Billing, Money, errors, operations
-from billing_plugin.operations import SeriesAsked, Submission, Usage, Value
+from billing_plugin.operations import SeriesAsked, SpendFilter, Submission, Usage, Value
 from billing_plugin.operations.coverage import Priced
 from billing_plugin.operations.usage_series import MAX_BUCKETS, UNITS, buckets_of
 from tests.deeds import spend
@@ -188,6 +188,45 @@ def test_series_are_those_of_every_single_record(billing: Billing, clock: Clock)
         assert {one.group for one in found.series} == names
 
     run()
+
+
+def test_sums_by_day_and_single_uses_tell_the_same(billing: Billing, clock: Clock) -> None:
+    clock.at = START + timedelta(days=40)
+    first = SPRING.replace(hour=0) - timedelta(days=1)
+    span = {"start": first, "end": first + timedelta(days=5)}
+
+    @settings(deadline=None, max_examples=25)
+    @given(USES, st.sampled_from(UNITS), st.sampled_from([(), ("model",), ("provider", "model")]))
+    def run(uses: list[Any], unit: str, groups: tuple[str, ...]) -> None:
+        owner = account_with(billing, "1000")
+        use(owner, *uses)
+        said: dict[str, Any] = {**span, "unit": unit, "groups": groups}
+        said["filters"] = {"provider": ["p"]} if len(uses) % 2 else {}
+        values = [Value(), Value("records"), Value("cost", "avg"), Value("cost", "count")]
+        short = asked(owner, **said, values=values)
+        long = asked(owner, **said, values=[*values, Value("cost", "max")])
+        for one, other in zip(short.series, long.series, strict=True):
+            assert (one.group, one.cost) == (other.group, other.cost)
+            assert one.points == [point[:-1] for point in other.points]
+        assert (short.total, short.uses) == (long.total, long.uses)
+        assert short.coverage == long.coverage
+
+    run()
+
+
+def test_flagged_uses_are_told_of_whole_days(database_url: str) -> None:
+    billing = billing_on(database_url, unpriced="fallback", clock=Clock())
+    owner = account_with(billing, "10")
+    mine, day = str(owner.account_id), START.replace(hour=0, minute=0)
+    operations.set_price(billing.operator(), "*", "*", prices={"input_tokens": "0.1"})
+    spend(owner, "2", provider="fake", model="m")
+    operations.record_usage(owner, mine, Usage("no-such-model", input_tokens=5))
+    whole = {"start": day, "end": day + timedelta(days=1)}
+    chosen = SpendFilter(since=day.date(), until=day.date(), sources=["metered"])
+
+    told = asked(owner, **whole).coverage
+    assert told == operations.summarize(owner, mine, chosen).basis.coverage
+    assert told.priced == Priced(Money.parse("2.5"), Money.parse("0.5"), 2, 1)
 
 
 def _by_hand(uses: list[Any]) -> list[Any]:
