@@ -3,14 +3,17 @@ sources go, and how much of the metered spend has a known price."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from billing_plugin.models import coverage
-from billing_plugin.models.spend import METERED, Asked
+from billing_plugin.models.spend import METERED, Asked, Span
 from billing_plugin.money import Money
+from billing_plugin.periods import Period
+
+_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,34 @@ class Coverage:
 def coverage_of(asked: Asked, currency: str) -> Coverage:
     """The coverage of a question, read in the present transaction. Money is of the account's
     currency."""
-    connected = coverage.connected(asked)
+    priced = _priced(asked, currency) if METERED in asked.sources else None
+    return _coverage(asked, coverage.connected(asked), priced)
+
+
+def coverage_of_usage(
+    account_id: str, period: Period, *, priced: Priced, providers: Collection[str] | None
+) -> Coverage:
+    """The same of metered usage between two instants, of all providers or of those alone.
+
+    A provider is missing that has nothing on the UTC days which the period touches. `priced` is as
+    the caller knows it.
+    """
+    span = Span(period.start.date(), (period.end - _MOMENT).date())
+    asked = Asked(account_id, span, [METERED])
+    connected = {
+        name: found
+        for name, found in coverage.connected(asked).items()
+        if providers is None or name in providers
+    }
+    return _coverage(asked, connected, priced)
+
+
+def _coverage(asked: Asked, connected: Mapping[str, bool], priced: Priced | None) -> Coverage:
     newest = {
         source: None if day is None else date.fromisoformat(day)
         for source, day in coverage.newest_days(asked).items()
     }
     missing = [provider for provider, found in connected.items() if not found]
-    priced = _priced(asked, currency) if METERED in asked.sources else None
     return Coverage(list(connected), missing, newest, priced)
 
 

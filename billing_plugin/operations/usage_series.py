@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import NamedTuple
@@ -16,17 +16,27 @@ from typing import NamedTuple
 from billing_plugin.context import Actor, now, snapshot
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.models import accounts, usage_series
-from billing_plugin.models.usage_series import COLUMNS, COST, VALUES, Cell
+from billing_plugin.models.usage_series import (
+    COLUMNS,
+    COST,
+    ROLLED_COLUMNS,
+    ROLLED_VALUES,
+    VALUES,
+    Cell,
+)
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation, storable
+from billing_plugin.operations.coverage import Coverage, Priced, coverage_of_usage
 from billing_plugin.periods import DAILY, MONTHLY, WEEKLY, Period, aware, window, zone_named
 
 UNITS = ("none", "hour", "day", "week", "month")
 MEASURES, DIMENSIONS = VALUES, tuple(COLUMNS)
-AGGREGATIONS = ("sum", "avg", "min", "max")
+AGGREGATIONS = ("sum", "count", "avg", "min", "max")
 MAX_BUCKETS, MAX_GROUPS, MAX_FILTER = 2_000, 1_000, 100
+MAX_FIGURES = 200_000  # of an answer
 _WINDOWS = {"day": DAILY, "week": WEEKLY, "month": MONTHLY}
 _HOUR = timedelta(hours=1)
+_MIDNIGHT = time()
 _THOUSANDTH = Decimal("0.001")
 Figure = Money | Decimal | int | None
 
@@ -36,8 +46,8 @@ class Value(NamedTuple):
 
     `name` is cost, records, or a kind of tokens. `sum` of cost is the net of all corrections, its
     `avg` that by the number of uses (rounded half-even to a nano); `avg` of tokens has three
-    decimals; `min` and `max` are of single uses as they were charged. In a bucket without a use
-    sums are zero, and the others None.
+    decimals; `count` is of uses; `min` and `max` are of single uses as charged. Without a use
+    sums and counts are zero, the others None.
     """
 
     name: str = COST
@@ -49,7 +59,8 @@ class SeriesAsked:
     """What is asked: instants from `start` to before `end`, in buckets of a unit of a zone.
 
     `groups` and `filters` are about provider, model, key (its id) and agent; '' is a use that says
-    nothing there. `limit` is the most groups, 1 to 1000.
+    nothing there. `limit` is the most groups, 1 to 1000; groups times buckets times values are at
+    most 200,000.
     """
 
     start: datetime
@@ -77,6 +88,7 @@ class UsageSeries:
 
     Where there are more than `limit`, the others are left out and `limit_reached`; `total` and
     `uses` count them as well. The first and the last bucket are cut off at what was asked for.
+    `coverage` is of all groups too.
     """
 
     asked: SeriesAsked
@@ -86,6 +98,7 @@ class UsageSeries:
     total: Money
     uses: int
     as_of: datetime
+    coverage: Coverage
     source: str = "metered"
 
 
@@ -95,13 +108,16 @@ def report_usage(actor: Actor, account_id: str, asked: SeriesAsked) -> UsageSeri
     del actor
     _check(asked)
     buckets = buckets_of(asked)
-    names = list(dict.fromkeys([COST, *(value.name for value in asked.values)]))
+    if len(buckets) * len(asked.values) * (asked.limit if asked.groups else 1) > MAX_FIGURES:
+        raise InvalidRequest(f"More than {MAX_FIGURES} figures; ask for fewer groups or buckets.")
     with snapshot():
         currency = accounts.get(account_id).currency
-        cells = usage_series.cells(
-            account_id, buckets, currency=currency, groups=asked.groups, filters=asked.filters,
-            values=names,
-        )  # fmt: skip
+        cells = _cells(account_id, buckets, asked, currency=currency)
+        priced = _priced(cells, currency)
+        period = Period(buckets[0].start, buckets[-1].end)
+        covered = coverage_of_usage(
+            account_id, period, priced=priced, providers=asked.filters.get("provider")
+        )
         at = now()
     found = _ranked(cells)
     series = [_series(group, own, asked, number=len(buckets), currency=currency)
@@ -109,9 +125,34 @@ def report_usage(actor: Actor, account_id: str, asked: SeriesAsked) -> UsageSeri
     if not series and not asked.groups:
         series = [_series((), [], asked, number=len(buckets), currency=currency)]
     return UsageSeries(
-        asked, buckets, series, len(found) > asked.limit,
-        Money(sum(_cost(cell) for cell in cells), currency), sum(cell.uses for cell in cells), at,
+        asked, buckets, series, len(found) > asked.limit, priced.total, priced.uses, at, covered
     )  # fmt: skip
+
+
+def _cells(
+    account_id: str, buckets: Sequence[Period], asked: SeriesAsked, *, currency: str
+) -> list[Cell]:
+    """From the sums by day where they can tell, else from the uses."""
+    groups, filters = asked.groups, asked.filters
+    if _is_rolled_up(buckets, asked):
+        found = usage_series.rolled_cells(account_id, buckets, groups=groups, filters=filters)
+        if not any(cell.flagged_uses for cell in found):
+            return found
+    names = list(dict.fromkeys([COST, *(value.name for value in asked.values)]))
+    return usage_series.cells(
+        account_id, buckets, currency=currency, groups=groups, filters=filters, values=names
+    )
+
+
+def _is_rolled_up(buckets: Sequence[Period], asked: SeriesAsked) -> bool:
+    """Whether all buckets are of whole UTC days, and sums by day know what is asked for."""
+    instants = [buckets[0].start, *(one.end for one in buckets)]
+    return (
+        all(at.time() == _MIDNIGHT for at in instants)
+        and {*asked.groups, *asked.filters} <= set(ROLLED_COLUMNS)
+        and {value.name for value in asked.values} <= set(ROLLED_VALUES)
+        and not {value.aggregation for value in asked.values} & {"min", "max"}
+    )
 
 
 def buckets_of(asked: SeriesAsked) -> list[Period]:
@@ -168,6 +209,15 @@ def _check_words(name: str, said: Iterable[str], known: Sequence[str]) -> None:
         raise InvalidRequest(f"{name}: one of {', '.join(known)}.")
 
 
+def _priced(cells: Sequence[Cell], currency: str) -> Priced:
+    return Priced(
+        total=Money(sum(map(_cost, cells)), currency),
+        flagged=Money(sum(cell.flagged_cost for cell in cells), currency),
+        uses=sum(cell.uses for cell in cells),
+        flagged_uses=sum(cell.flagged_uses for cell in cells),
+    )
+
+
 def _ranked(cells: Iterable[Cell]) -> list[tuple[tuple[str, ...], list[Cell]]]:
     """Cells by group, the greatest cost first."""
     groups: dict[tuple[str, ...], list[Cell]] = {}
@@ -196,6 +246,8 @@ def _figure(cell: Cell | None, value: Value, currency: str) -> Figure:
     is_cost, uses = value.name == COST, cell.uses if cell else 0
     if value.aggregation == "sum":
         return Money(total, currency) if is_cost else total
+    if value.aggregation == "count":
+        return uses
     if not uses:
         return None
     if value.aggregation == "avg":

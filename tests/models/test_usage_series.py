@@ -46,6 +46,24 @@ def test_a_cell_is_the_sum_of_what_lies_in_its_bucket(billing: Billing, used: Ac
     assert cells(billing, used, "provider", model="x") == []
 
 
+def test_sums_by_day_tell_the_same(billing: Billing, used: Actor) -> None:
+    mine, day = str(used.account_id), timedelta(days=1)
+    first = START.replace(hour=0, minute=0)
+    days = [Period(first - day, first), Period(first, first + 2 * day)]
+    groups, filters = ("model", "provider"), {"provider": ["p", "q"]}
+    with billing.instance.active():
+        rolled = usage_series.rolled_cells(mine, days, groups=groups, filters=filters)
+        read = usage_series.cells(
+            mine, days, currency="USD", groups=groups, filters=filters, values=("cost", "records")
+        )
+        none = usage_series.rolled_cells(mine, days, groups=(), filters={"model": ["x"]})
+    assert [(one.bucket, one.group, one.uses) for one in rolled] == [(1, ("m", "p"), 3)]
+    assert [one.figures["cost"][0] for one in rolled] == [5 * 10**9]
+    assert [one.figures["cost"][0] for one in read] == [5 * 10**9]
+    assert [one.figures["records"] for one in rolled] == [one.figures["records"] for one in read]
+    assert none == []
+
+
 def test_every_name_can_be_asked_for(billing: Billing, used: Actor) -> None:
     with billing.instance.active():
         [cell] = usage_series.cells(

@@ -15,9 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_plugin import Actor, Billing, Money, errors, operations
-from billing_plugin.operations import SeriesAsked, Submission, Usage, Value
+from billing_plugin.operations import SeriesAsked, SpendFilter, Submission, Usage, Value
+from billing_plugin.operations.coverage import Priced
 from billing_plugin.operations.usage_series import MAX_BUCKETS, UNITS, buckets_of
-from tests.factories import START, Clock, account_with
+from tests.deeds import spend
+from tests.factories import START, Clock, account_with, billing_on
 
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns")
 SPRING = datetime(2026, 3, 28, 22, tzinfo=UTC)  # a day before clocks change in Europe
@@ -80,9 +82,29 @@ def test_a_correction_takes_its_cost_away_and_no_use(owner: Actor, billing: Bill
     use(owner, ("a", SPRING, "2", 100), ("a", SPRING, "4", 50))
     [record, *_] = operations.list_usage(owner, str(owner.account_id))
     operations.reverse_entry(billing.operator(), str(owner.account_id), record.entry_id)
-    values = [Value(), Value("records"), Value("cost", "max"), Value("input_tokens", "avg")]
+    values = [Value(), Value("records"), Value("cost", "max"), Value("input_tokens", "avg"),
+              Value("cost", "count")]  # fmt: skip
     [point] = asked(owner, unit="none", values=values).series[0].points
-    assert point == [Money(0, "USD"), 2, Money.parse("4"), Decimal("75.000")]
+    assert point == [Money(0, "USD"), 2, Money.parse("4"), Decimal("75.000"), 2]
+
+
+def test_it_says_what_it_rests_on(database_url: str) -> None:
+    billing = billing_on(database_url, unpriced="allow", clock=Clock())
+    owner = account_with(billing, "10")
+    mine = str(owner.account_id)
+    for provider in ("fake", "openrouter"):
+        operations.connect(owner, mine, provider, credentials={"api_key": "sk-or-v1-0123456789"})
+    spend(owner, "1", SPRING - timedelta(days=21), provider="fake", model="m")
+    spend(owner, "2", provider="fake", model="m")
+    operations.record_usage(owner, mine, Usage("no-such-model", input_tokens=5))
+    said = {"start": START - HOUR, "end": START + HOUR, "zone": "Asia/Kathmandu"}
+    found = asked(owner, **said, groups=["model"], limit=1).coverage
+    assert (found.providers, found.missing) == (["fake", "openrouter"], ["openrouter"])
+    assert found.newest == {"metered": START.date()}
+    assert found.priced == Priced(Money.parse("2"), Money.zero(), 2, 1)
+    only = asked(owner, **said, filters={"provider": ["openrouter"]}).coverage
+    assert (only.providers, only.missing) == (["openrouter"],) * 2
+    assert only.priced == Priced(Money.zero(), Money.zero(), 0, 0)
 
 
 BAD: dict[str, dict[str, Any]] = {
@@ -94,6 +116,7 @@ BAD: dict[str, dict[str, Any]] = {
     "empty filter": {"filters": {"model": []}}, "NUL": {"filters": {"model": ["\0"]}},
     "long filter": {"filters": {"model": ["x"] * 101}},
     "too many buckets": {"unit": "hour", "end": SPRING + (MAX_BUCKETS + 2) * HOUR},
+    "too many figures": {"unit": "hour", "groups": ["model"], "values": [Value()] * 30},
     "naive": {"start": datetime(2026, 1, 1)},
 }  # fmt: skip
 
@@ -165,6 +188,45 @@ def test_series_are_those_of_every_single_record(billing: Billing, clock: Clock)
         assert {one.group for one in found.series} == names
 
     run()
+
+
+def test_sums_by_day_and_single_uses_tell_the_same(billing: Billing, clock: Clock) -> None:
+    clock.at = START + timedelta(days=40)
+    first = SPRING.replace(hour=0) - timedelta(days=1)
+    span = {"start": first, "end": first + timedelta(days=5)}
+
+    @settings(deadline=None, max_examples=25)
+    @given(USES, st.sampled_from(UNITS), st.sampled_from([(), ("model",), ("provider", "model")]))
+    def run(uses: list[Any], unit: str, groups: tuple[str, ...]) -> None:
+        owner = account_with(billing, "1000")
+        use(owner, *uses)
+        said: dict[str, Any] = {**span, "unit": unit, "groups": groups}
+        said["filters"] = {"provider": ["p"]} if len(uses) % 2 else {}
+        values = [Value(), Value("records"), Value("cost", "avg"), Value("cost", "count")]
+        short = asked(owner, **said, values=values)
+        long = asked(owner, **said, values=[*values, Value("cost", "max")])
+        for one, other in zip(short.series, long.series, strict=True):
+            assert (one.group, one.cost) == (other.group, other.cost)
+            assert one.points == [point[:-1] for point in other.points]
+        assert (short.total, short.uses) == (long.total, long.uses)
+        assert short.coverage == long.coverage
+
+    run()
+
+
+def test_flagged_uses_are_told_of_whole_days(database_url: str) -> None:
+    billing = billing_on(database_url, unpriced="fallback", clock=Clock())
+    owner = account_with(billing, "10")
+    mine, day = str(owner.account_id), START.replace(hour=0, minute=0)
+    operations.set_price(billing.operator(), "*", "*", prices={"input_tokens": "0.1"})
+    spend(owner, "2", provider="fake", model="m")
+    operations.record_usage(owner, mine, Usage("no-such-model", input_tokens=5))
+    whole = {"start": day, "end": day + timedelta(days=1)}
+    chosen = SpendFilter(since=day.date(), until=day.date(), sources=["metered"])
+
+    told = asked(owner, **whole).coverage
+    assert told == operations.summarize(owner, mine, chosen).basis.coverage
+    assert told.priced == Priced(Money.parse("2.5"), Money.parse("0.5"), 2, 1)
 
 
 def _by_hand(uses: list[Any]) -> list[Any]:

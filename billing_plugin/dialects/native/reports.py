@@ -88,8 +88,9 @@ COVERAGE = shape(
     newest=Shape(type="object", additionalProperties=nullable(DAY)),
     priced=nullable(PRICED),
 )
+SCOPE = Shape(type="object", additionalProperties=TEXT)
 BASIS: dict[str, Any] = {
-    **DAYS, "zone": TEXT, "sources": many(TEXT), "asOf": TIME,
+    **DAYS, "scope": SCOPE, "zone": TEXT, "sources": many(TEXT), "asOf": TIME,
     "currency": TEXT, "otherCurrencies": many(TEXT), "totalAmount": WHOLE, "totalExact": TEXT,
     "itemCount": WHOLE, "partitions": FLAG, "coverage": COVERAGE,
 }  # fmt: skip
@@ -101,7 +102,7 @@ class Report(Beside):
     beside = shape(
         "ReportMeta",
         "What a report is about, and its total. Where `partitions`, the parts are the whole: their"
-        " cents and percentages add up.",
+        " cents and percentages add up. `scope` are the filters, none of them: the whole account.",
         **BASIS,
     )
 
@@ -161,7 +162,7 @@ def summarize(query: dict[str, Any]) -> Response:
         "to": _day(report.basis.until),
     }
     meta = _meta(report.basis, report.totals, total, partitions=True)
-    return answer(query, data, Rows("summary", SUMMARY), meta=meta)
+    return answer(query, data, Rows("summary", SUMMARY), meta=meta | _scope(query))
 
 
 @native.view(answers={200: BREAKDOWN}, refusals=(404,), csv=True, tags=TAGS)
@@ -187,7 +188,7 @@ def break_down(query: dict[str, Any]) -> Response:
     ]
     totals = [one.total for one in report.currencies]
     meta = _meta(report.basis, totals, total, partitions=report.partitions)
-    return answer(query, data, Rows(f"by-{by}", PART), meta=meta)
+    return answer(query, data, Rows(f"by-{by}", PART), meta=meta | _scope(query))
 
 
 @native.view(answers={200: TREND}, refusals=(404,), csv=True, tags=TAGS)
@@ -200,7 +201,7 @@ def trend(query: dict[str, Any]) -> Response:
     data = [{"date": part.key, **_figures(part, total.currency)} for part in parts]
     totals = [one.total for one in report.currencies]
     meta = _meta(report.basis, totals, total, partitions=True)
-    return answer(query, data, Rows(f"by-{interval}", STEP), meta=meta)
+    return answer(query, data, Rows(f"by-{interval}", STEP), meta=meta | _scope(query))
 
 
 def _chosen(query: dict[str, Any]) -> SpendFilter:
@@ -212,6 +213,11 @@ def _chosen(query: dict[str, Any]) -> SpendFilter:
         until=query["to"],
         sources=query.get("source", ITEM_SOURCES),
     )
+
+
+def _scope(query: dict[str, Any]) -> dict[str, Any]:
+    named = {name: query[name] for name in ("category", "provider", "service")}
+    return {"scope": {name: value for name, value in named.items() if value is not None}}
 
 
 def _figures(part: Part, currency: str) -> dict[str, Any]:
@@ -251,11 +257,12 @@ def _meta(
         "totalExact": total.amount.text(total.currency),
         "itemCount": total.count,
         "partitions": partitions,
-        "coverage": basis.coverage and _coverage(basis.coverage),
+        "coverage": basis.coverage and coverage_told(basis.coverage),
     }
 
 
-def _coverage(told: Coverage) -> dict[str, Any]:
+def coverage_told(told: Coverage) -> dict[str, Any]:
+    """What a report rests on, in the shape of COVERAGE."""
     return {
         "providers": told.providers,
         "missing": told.missing,

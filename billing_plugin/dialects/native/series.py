@@ -15,6 +15,7 @@ from billing_plugin.dialects.arguments import whole_number
 from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Beside, Strict, native, ok
 from billing_plugin.dialects.native.items import Day
+from billing_plugin.dialects.native.reports import COVERAGE, DAYS, coverage_told
 from billing_plugin.dialects.native.shapes import MONEY, money
 from billing_plugin.dialects.openapi import FLAG, TEXT, TIME, WHOLE, Shape, many, shape
 from billing_plugin.dialects.wire import camel
@@ -82,7 +83,10 @@ class Report(Beside):
     beside = shape(
         "SeriesMeta",
         "What the series are about. Where there are more groups than `limit`, the greatest are"
-        " shown and `limitReached`; `total` and `count` are of all of them.",
+        " shown and `limitReached`; `total`, `count` and `coverage` are of all of them. `scope`"
+        " are the filters.",
+        **DAYS,
+        scope=Shape(type="object", additionalProperties=many(TEXT)),
         unit=TEXT,
         zone=TEXT,
         values=many(TEXT),
@@ -92,6 +96,7 @@ class Report(Beside):
         limitReached=FLAG,
         total=MONEY,
         count=WHOLE,
+        coverage=COVERAGE,
     )
 
 
@@ -140,6 +145,9 @@ def _figure(figure: Figure) -> Any:
 
 def _meta(query: dict[str, Any], found: UsageSeries) -> dict[str, Any]:
     return {
+        "from": str(query["since"]),
+        "to": str(query["to"]),
+        "scope": {name: list(wanted) for name, wanted in found.asked.filters.items()},
         "unit": found.asked.unit,
         "zone": found.asked.zone,
         "values": _values(query),
@@ -149,4 +157,5 @@ def _meta(query: dict[str, Any], found: UsageSeries) -> dict[str, Any]:
         "limitReached": found.limit_reached,
         "total": money(found.total),
         "count": found.uses,
+        "coverage": coverage_told(found.coverage),
     }

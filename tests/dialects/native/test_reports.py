@@ -51,8 +51,9 @@ def test_the_sum_is_rounded_once(call: Caller) -> None:
         "from": None, "to": None,
     }  # fmt: skip
     assert meta == {
-        "from": None, "to": None, "zone": "UTC", "sources": ["focus", "manual", "sync"],
-        "asOf": "2026-03-09T14:32:00.000Z", "currency": "USD", "otherCurrencies": ["EUR"],
+        "from": None, "to": None, "scope": {}, "zone": "UTC",
+        "sources": ["focus", "manual", "sync"], "asOf": "2026-03-09T14:32:00.000Z",
+        "currency": "USD", "otherCurrencies": ["EUR"],
         "totalAmount": 251, "totalExact": "2.512", "itemCount": 4, "partitions": True,
         "coverage": {
             "providers": [], "missing": [], "priced": None,
@@ -85,6 +86,9 @@ def test_a_sum_is_of_what_was_asked(call: Caller, query: str) -> None:
     assert (total["totalAmount"], total["itemCount"]) == SUMS[query]
     assert (meta["totalAmount"], meta["itemCount"]) == SUMS[query]
     assert total["currency"] not in meta["otherCurrencies"]
+    filters = dict(one.split("=", 1) for one in query.split("&"))
+    named = {name: filters[name] for name in ("category", "provider", "service") if name in filters}
+    assert meta["scope"] == named
     for report in ("breakdown", "trend"):
         parts, meta = ask(call, report, query)
         assert (sum(one["amount"] for one in parts), sum(one["count"] for one in parts)) == (

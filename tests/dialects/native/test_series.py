@@ -40,6 +40,9 @@ def test_every_day_is_there(call: Caller, used: Actor) -> None:
     assert [point["values"][0]["amount"] for point in series["points"]] == ["0.01", "3.50", "0.00"]
     assert (meta["total"]["amount"], meta["count"], meta["limitReached"]) == ("3.51", 3, False)
     assert (meta["source"], meta["zone"], meta["unit"]) == ("metered", "UTC", "day")
+    assert (meta["from"], meta["to"], meta["scope"]) == ("2026-03-08", "2026-03-10", {})
+    assert meta["coverage"]["newest"] == {"metered": "2026-03-09"}
+    assert meta["coverage"]["priced"]["uses"] == 3
 
 
 def test_groups_values_and_filters(call: Caller, used: Actor) -> None:
@@ -49,5 +52,8 @@ def test_groups_values_and_filters(call: Caller, used: Actor) -> None:
     [point] = series["points"]
     assert [point["values"][0]["amount"], *point["values"][1:]] == ["1.75", 2, 13, "6.500"]
     assert (meta["limitReached"], meta["total"]["amount"]) == (True, "3.51")
-    [only], _ = ask(call, "&unit=none&zone=Asia/Kathmandu&model=b,c&values=cost:max&groupBy=agent")
+    [only], meta = ask(
+        call, "&unit=none&zone=Asia/Kathmandu&model=b,c&values=cost:max&groupBy=agent"
+    )
+    assert meta["scope"] == {"model": ["b", "c"]}
     assert (only["group"], only["points"][0]["values"][0]["amount"]) == ([""], "0.01")
