@@ -340,6 +340,8 @@ BAD_QUERIES = {
                     "model=%00",
                     "interval=day",
                 ),
+                "unit=hour&groupBy=model&limit=1000"
+                "&values=cost,records,inputTokens,outputTokens,reasoningTokens",
                 f"model={'x' * 501}",
                 f"provider={','.join('x' * 101)}",
             )

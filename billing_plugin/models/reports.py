@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from billing_plugin import context
 from billing_plugin.models.base import fetch_all, fetch_one
+from billing_plugin.models.usage import FLAGGED_USES, TABLE
 from billing_plugin.money import Money
 from billing_plugin.periods import Period
 
@@ -41,10 +42,10 @@ def spend(account_id: str, period: Period, *, group_by: str, currency: str) -> l
 def flagged(account_id: str, period: Period, currency: str) -> SpendGroup:
     """What of it was charged although no price was known (see the setting `unpriced`)."""
     row = fetch_one(
-        "SELECT COALESCE(SUM(cost_nanos), 0), COUNT(*) FROM billing_usage_record"
+        f"SELECT COALESCE(SUM(cost_nanos), 0), COALESCE({FLAGGED_USES}, 0) FROM {TABLE}"
         " WHERE account_id = ? AND effective_at >= ? AND effective_at < ? AND currency = ?"
         " AND flagged = 1",
         (account_id, period.start, period.end, currency),
     )
     total, number = row or (0, 0)
-    return SpendGroup("flagged", Money(int(total), currency), number)
+    return SpendGroup("flagged", Money(int(total), currency), int(number))

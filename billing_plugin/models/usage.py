@@ -50,6 +50,11 @@ COLUMNS = (
     "id, account_id, entry_id, hold_id, corrects_id, key_id, agent, provider, model, quantities,"
     " price, cost_nanos, currency, flagged, metadata, effective_at, recorded_at"
 )
+CORRECTED, RERATED = '{"source":"correction"}', '{"source":"rerating"}'  # prices of corrections
+FLAGGED_USES = (
+    "SUM(CASE WHEN corrects_id IS NULL THEN flagged"
+    f" WHEN price = '{RERATED}' THEN -flagged ELSE 0 END)"
+)
 HEAD = 15  # of the columns, those before the two times
 counts_of = attrgetter(*QUANTITIES)
 ROLL_UP_COLUMNS = "account_id, day, provider, model, cost_nanos, records, flagged"
@@ -135,8 +140,9 @@ class Dims(NamedTuple):
 class UsageRecord(NamedTuple):
     """One stored use: its row as it is stored, by COLUMNS, read where somebody asks.
 
-    `price` says where the price came from and what it was, exactly. A time is what the database
-    takes or gave: text, or on PostgreSQL an instant.
+    `price` says where the price came from and what it was, exactly. A correction is flagged where
+    the use that it corrects is; one of the price RERATED takes back what was charged without a
+    price. A time is what the database takes or gave: text, or on PostgreSQL an instant.
     """
 
     id: str
@@ -166,6 +172,13 @@ class UsageRecord(NamedTuple):
     def flagged(self) -> bool:
         """Whether no price was known for it."""
         return self.flag == 1
+
+    @property
+    def flagged_uses(self) -> int:
+        """What it adds to the number of uses without a known price; see FLAGGED_USES."""
+        if self.corrects_id is None:
+            return self.flag
+        return -self.flag if self.price_text == RERATED else 0
 
     @property
     def quantities(self) -> dict[str, int]:
@@ -252,18 +265,19 @@ def of_entry(account_id: str, entry_id: str, span: tuple[datetime, datetime]) ->
     return _select(where, account_id, stored_time(first), stored_time(last), entry_id)
 
 
-def corrections(record_ids: Sequence[str]) -> dict[str, int]:
-    """Nanos by which those records have been corrected so far, by record id."""
-    found: dict[str, int] = {}
-    for start in range(0, len(record_ids), 500):
-        some = record_ids[start : start + 500]
+def standing(records: Sequence[UsageRecord]) -> list[UsageRecord]:
+    """The same with what they cost now, after all corrections, and flagged only where there was no
+    price since either."""
+    changes: dict[str, tuple[int, int]] = {}
+    for start in range(0, len(records), 500):
+        some = [record.id for record in records[start : start + 500]]
         rows = fetch_all(
-            "SELECT corrects_id, SUM(cost_nanos) FROM billing_usage_record"
+            f"SELECT corrects_id, SUM(cost_nanos), {FLAGGED_USES} FROM billing_usage_record"
             f" WHERE corrects_id IN ({places(some)}) GROUP BY corrects_id",
             some,
         )
-        found.update({record_id: int(total) for record_id, total in rows})
-    return found
+        changes.update({record_id: (int(nanos), int(flags)) for record_id, nanos, flags in rows})
+    return [_changed(record, *changes.get(record.id, (0, 0))) for record in records]
 
 
 def given_back(record_ids: Sequence[str]) -> set[str]:
@@ -307,10 +321,13 @@ def rolled_up(records: Iterable[UsageRecord]) -> list[Row]:
         key = (record.account_id, record.day, record.provider, record.model)
         cell = cells.setdefault(key, [0, 0, 0])
         cell[0] += record.cost_nanos
-        if record.corrects_id is None:
-            cell[1] += 1
-            cell[2] += record.flag
+        cell[1] += record.corrects_id is None
+        cell[2] += record.flagged_uses
     return [(*key, *cells[key]) for key in sorted(cells)]
+
+
+def _changed(record: UsageRecord, nanos: int, flags: int) -> UsageRecord:
+    return record._replace(cost_nanos=record.cost_nanos + nanos, flag=record.flag + flags)
 
 
 def _select(where: str, *values: Any, order: str = "id", limit: int = EVERY) -> list[UsageRecord]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from billing_plugin.context import is_sqlite
 from billing_plugin.models.base import array_of, dump, fetch_all, places, stored_time
-from billing_plugin.models.usage import QUANTITIES
+from billing_plugin.models.usage import FLAGGED_USES, QUANTITIES
 from billing_plugin.periods import Period
 
 COST, RECORDS = "cost", "records"
@@ -24,8 +24,7 @@ _BUCKETS_SQLITE = (
     " FROM json_each(?))"
 )
 _USES = (
-    "COUNT(*) - COUNT(u.corrects_id),"
-    " COUNT(CASE WHEN u.flagged = 1 AND u.corrects_id IS NULL THEN 1 END),"
+    f"COUNT(*) - COUNT(u.corrects_id), {FLAGGED_USES},"
     " SUM(CASE WHEN u.flagged = 1 THEN u.cost_nanos END)"
 )
 _BUCKETS = (

@@ -8,6 +8,7 @@ see the net. What is given back is paid credit without expiry.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from billing_plugin import ids
 from billing_plugin.context import Actor, write_transaction
@@ -25,6 +26,25 @@ from billing_plugin.periods import parse_time
 
 _NOT = "not_reversible"
 REVERSIBLE = ("usage", "support", "promotion", "adjustment")
+
+
+class Correction(NamedTuple):
+    """A use as it stands (see `usage.standing`), and by how many nanos its cost changes.
+
+    `is_priced`: a price is known for it now, which was not so far.
+    """
+
+    record: UsageRecord
+    nanos: int
+    is_priced: bool = False
+
+    @property
+    def parts(self) -> list[tuple[int, int, str]]:
+        """The cost, the flag and the price of each record that stores it."""
+        if not self.is_priced:
+            return [(self.nanos, self.record.flag, usage.CORRECTED)]
+        cost = self.record.cost_nanos
+        return [(-cost, 1, usage.RERATED), (cost + self.nanos, 0, usage.CORRECTED)]
 
 
 @operation(scope="adjustments:write", effect="spends")
@@ -92,28 +112,27 @@ def refund_charge(
         return marked(ledger.get(account_id, refund_id), replayed=replayed)
 
 
-def correct(
-    till: Till, records: Sequence[UsageRecord], deltas: Sequence[int], *, entry_id: str
-) -> None:
-    """Stores the corrections of records by so many nanos each, in the records' own windows.
+def correct(till: Till, corrections: Sequence[Correction], *, entry_id: str) -> None:
+    """Stores corrections of uses, in the uses' own windows.
 
     Call it before the till is closed; it counts in the limits, and never refuses.
     """
-    changed = [(one, delta) for one, delta in zip(records, deltas, strict=True) if delta]
-    fresh = ids.new_ids(usage.PREFIX, len(changed))
-    for record, delta in changed:
-        till.ceilings.spend(record.dims, delta, record.effective_at, was_held=True)
+    for record, nanos, _ in corrections:
+        till.ceilings.spend(record.dims, nanos, record.effective_at, was_held=True)
+    parts = [(one.record, part) for one in corrections for part in one.parts]
+    fresh = ids.new_ids(usage.PREFIX, len(parts))
+    at = stored_time(till.book.at)
     usage.store(
         [
-            _correction(record, delta, record_id, entry_id=entry_id, till=till)
-            for (record, delta), record_id in zip(changed, fresh, strict=True)
+            _stored(record, part, record_id, entry_id=entry_id, at=at)
+            for (record, part), record_id in zip(parts, fresh, strict=True)
         ]
     )
 
 
 def _reversed(till: Till, entry: LedgerEntry, metadata: dict[str, str]) -> str:
     records = _charged(entry)
-    nanos = sum(records.values()) if entry.kind == "usage" else _credited(entry)
+    nanos = sum(one.cost_nanos for one in records) if entry.kind == "usage" else _credited(entry)
     if entry.kind not in REVERSIBLE or nanos == 0:
         raise Conflict("This entry cannot be reversed.", code=_NOT)
     movement = Movement(
@@ -123,7 +142,7 @@ def _reversed(till: Till, entry: LedgerEntry, metadata: dict[str, str]) -> str:
     return _give_back(till, movement, records)
 
 
-def _give_back(till: Till, movement: Movement, records: dict[UsageRecord, int]) -> str:
+def _give_back(till: Till, movement: Movement, records: list[UsageRecord]) -> str:
     """Enters a reversal or refund, with the corrections of what the entry charged."""
     book = till.book
     credits.settle(book)
@@ -134,8 +153,9 @@ def _give_back(till: Till, movement: Movement, records: dict[UsageRecord, int]) 
         given_id = book.enter(movement)
         credits.take_back(book, str(movement.reverses_id), -movement.nanos)
     if records:
-        parts = split_nanos(movement.nanos, list(records.values()))
-        correct(till, list(records), [-part for part in parts], entry_id=given_id)
+        parts = split_nanos(movement.nanos, [one.cost_nanos for one in records])
+        given = zip(records, parts, strict=True)
+        correct(till, [Correction(one, -nanos) for one, nanos in given if nanos], entry_id=given_id)
     till.close()
     return given_id
 
@@ -145,22 +165,20 @@ def _credited(entry: LedgerEntry) -> int:
     return ledger.expired_of(entry) - entry.amount_nanos
 
 
-def _charged(entry: LedgerEntry) -> dict[UsageRecord, int]:
-    """The records of a charge, each with the nanos that it still costs after its corrections."""
+def _charged(entry: LedgerEntry) -> list[UsageRecord]:
+    """The records of a charge as they stand."""
     if entry.kind != "usage":
-        return {}
+        return []
     first = entry.metadata.get("since")  # of several uses the earliest; the entry has the latest
     span = (parse_time(first) if first else entry.effective_at, entry.effective_at)
-    records = usage.of_entry(entry.account_id, entry.id, span)
-    before = usage.corrections([record.id for record in records])
-    return {record: record.cost_nanos + before.get(record.id, 0) for record in records}
+    return usage.standing(usage.of_entry(entry.account_id, entry.id, span))
 
 
-def _refundable(entry: LedgerEntry, amount: Money) -> dict[UsageRecord, int]:
+def _refundable(entry: LedgerEntry, amount: Money) -> list[UsageRecord]:
     if entry.kind != "usage" or ledger.reversal_of(entry.id) is not None:
         raise Conflict("Only a charge is refunded, and none that was reversed.", code=_NOT)
     records = _charged(entry)
-    left = sum(records.values())
+    left = sum(one.cost_nanos for one in records)
     if amount.nanos > left:
         raise Conflict(
             "The refunds would exceed the charge.", code="refund_exceeds_charge",
@@ -169,11 +187,12 @@ def _refundable(entry: LedgerEntry, amount: Money) -> dict[UsageRecord, int]:
     return records
 
 
-def _correction(
-    record: UsageRecord, delta: int, record_id: str, *, entry_id: str, till: Till
+def _stored(
+    record: UsageRecord, part: tuple[int, int, str], record_id: str, *, entry_id: str, at: str
 ) -> UsageRecord:
+    nanos, flag, price = part
     return UsageRecord(
         record_id, record.account_id, entry_id, None, record.id, record.key_id, record.agent,
-        record.provider, record.model, "{}", '{"source":"correction"}', delta, record.currency,
-        0, record.metadata_text, record.effective, stored_time(till.book.at),
+        record.provider, record.model, "{}", price, nanos, record.currency, flag,
+        record.metadata_text, record.effective, at,
     )  # fmt: skip

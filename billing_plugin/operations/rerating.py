@@ -4,7 +4,8 @@ Each record is held against what it costs by the price book of today at its own 
 difference to what it cost so far, earlier ratings included, is corrected. So the second run of the
 same finds nothing. Costs that the caller stated, and charges of which something was given back,
 are left as they are. A difference in our favour is booked even where the balance does not cover it,
-because the use has happened.
+because the use has happened. A use that was charged without a known price is flagged no longer
+once it is rated by one.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from billing_plugin.models.ledger import Movement
 from billing_plugin.models.usage import Usage, UsageRecord
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation
-from billing_plugin.operations.corrections import correct
+from billing_plugin.operations.corrections import Correction, correct
 from billing_plugin.operations.once import Once, done_before, once
 from billing_plugin.operations.prices import rate
+from billing_plugin.operations.rating import Rated
 from billing_plugin.operations.till import Till, open_book, open_till
 from billing_plugin.periods import Period
 
@@ -78,10 +80,10 @@ def _run(actor: Actor, account_id: str, period: Period, *, found: Rerating) -> R
         prices = _prices(records)
         with write_transaction():
             till = open_till(actor, account_id)
-            deltas = _deltas(records, prices)
+            corrections = _corrections(records, prices)
             if not found.dry_run:
-                _book(till, records, deltas, period=period)
-        found = _added(found, records, prices, deltas=deltas)
+                _book(till, corrections, period=period)
+        found = _added(found, records, prices, corrections=corrections)
     return found
 
 
@@ -104,40 +106,40 @@ def _pages(account_id: str, period: Period) -> Iterator[list[UsageRecord]]:
         after = records[-1].id
 
 
-def _prices(records: Sequence[UsageRecord]) -> list[int | None]:
+def _prices(records: Sequence[UsageRecord]) -> list[Rated | None]:
     """What each record costs now; None where no price is known or the caller stated the cost."""
     return [_price(record) for record in records]
 
 
-def _price(record: UsageRecord) -> int | None:
+def _price(record: UsageRecord) -> Rated | None:
     if record.price.get("source") == CALLER:
         return None
     counts: dict[str, Any] = dict(record.quantities)
     used = Usage(record.model, record.provider, **counts)
     try:
-        return rate(used, record.effective_at, record.account_id).nanos
+        return rate(used, record.effective_at, record.account_id)
     except BillingError:
         return None
 
 
-def _deltas(records: Sequence[UsageRecord], prices: Sequence[int | None]) -> list[int]:
-    ids = [record.id for record in records]
-    before, given_back = usage.corrections(ids), usage.given_back(ids)
+def _corrections(
+    records: Sequence[UsageRecord], prices: Sequence[Rated | None]
+) -> list[Correction]:
+    """Of the uses that now cost something else, or have a price at last."""
+    given_back = usage.given_back([record.id for record in records])
     return [
-        0
-        if price is None or record.id in given_back
-        else price - record.cost_nanos - before.get(record.id, 0)
-        for record, price in zip(records, prices, strict=True)
+        Correction(record, price.nanos - record.cost_nanos, record.flag > price.flagged)
+        for record, price in zip(usage.standing(records), prices, strict=True)
+        if price is not None
+        and record.id not in given_back
+        and (price.nanos != record.cost_nanos or record.flag > price.flagged)
     ]
 
 
-def _book(
-    till: Till, records: Sequence[UsageRecord], deltas: Sequence[int], *, period: Period
-) -> None:
-    groups: dict[tuple[str, str], list[tuple[UsageRecord, int]]] = defaultdict(list)
-    for record, delta in zip(records, deltas, strict=True):
-        if delta:
-            groups[record.provider, record.model].append((record, delta))
+def _book(till: Till, corrections: Sequence[Correction], *, period: Period) -> None:
+    groups: dict[tuple[str, str], list[Correction]] = defaultdict(list)
+    for one in corrections:
+        groups[one.record.provider, one.record.model].append(one)
     if not groups:
         return
     credits.settle(till.book)
@@ -146,8 +148,8 @@ def _book(
     till.close()
 
 
-def _enter(till: Till, changed: list[tuple[UsageRecord, int]], *, period: Period) -> None:
-    first, total = changed[0][0], sum(delta for _, delta in changed)
+def _enter(till: Till, changed: list[Correction], *, period: Period) -> None:
+    first, total = changed[0].record, sum(one.nanos for one in changed)
     said = {"model": first.model, "provider": first.provider, "records": len(changed)}
     span = {"from": period.start.isoformat(), "to": period.end.isoformat()}
     movement = Movement("rerating", -total, metadata={**said, **span})
@@ -158,23 +160,21 @@ def _enter(till: Till, changed: list[tuple[UsageRecord, int]], *, period: Period
         credits.draw(credits.left(till.book.account_id), total)
         till.book.drawn_sequence = till.book.sequence
         till.book.overdraw()
-    correct(
-        till, [record for record, _ in changed], [delta for _, delta in changed], entry_id=entry_id
-    )
+    correct(till, changed, entry_id=entry_id)
 
 
 def _added(
-    found: Rerating, records: Sequence[UsageRecord], prices: Sequence[int | None], *,
-    deltas: Sequence[int],
+    found: Rerating, records: Sequence[UsageRecord], prices: Sequence[Rated | None], *,
+    corrections: Sequence[Correction],
 ) -> Rerating:  # fmt: skip
     stated = sum(record.price.get("source") == CALLER for record in records)
     unpriced = sum(price is None for price in prices) - stated
-    changed = sum(delta != 0 for delta in deltas)
+    change = sum(one.nanos for one in corrections)
     return replace(
         found,
-        change=found.change + Money(sum(deltas), found.change.currency),
+        change=found.change + Money(change, found.change.currency),
         read=found.read + len(records),
         skipped=found.skipped + stated,
-        changed=found.changed + changed,
+        changed=found.changed + len(corrections),
         unpriced=found.unpriced + unpriced,
     )

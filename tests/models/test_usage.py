@@ -92,8 +92,9 @@ def test_only_a_correction_may_be_negative(billing: Billing, actor: Actor) -> No
         with billing.instance.active(), write_transaction():
             usage.store([row])
             usage.store([])
-            assert usage.corrections([made.id, "use_x"]) == {made.id: -1}
-            assert usage.corrections([]) == {}
+            [stands] = usage.standing([made])
+            assert stands == made._replace(cost_nanos=made.cost_nanos - 1)
+            assert usage.standing([]) == []
             [record] = usage.originals(str(actor.account_id), Period(START, START + HOUR),
                                        after="", limit=9)  # fmt: skip
     assert record.id == made.id

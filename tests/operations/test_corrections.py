@@ -55,8 +55,7 @@ def net(billing: Billing, actor: Actor) -> list[int]:
     with billing.instance.active():
         records = usage.page(str(actor.account_id), limit=1000)
         firsts = [one for one in records[::-1] if one.corrects_id is None]
-        changed = usage.corrections([one.id for one in firsts])
-    return [one.cost_nanos + changed.get(one.id, 0) for one in firsts]
+        return [one.cost_nanos for one in usage.standing(firsts)]
 
 
 def test_a_reversal_undoes_a_charge_in_its_own_window(billing: Billing, actor: Actor) -> None:

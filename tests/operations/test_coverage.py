@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+
+import pytest
 
 from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.money import Exact
 from billing_plugin.operations import ItemDraft, SpendFilter, Usage
 from billing_plugin.operations.coverage import Coverage, Priced
+from billing_plugin.periods import Period
+from tests.books import complaints
 from tests.deeds import spend
-from tests.factories import account_with, billing_on
+from tests.factories import START, Clock, account_with, billing_on
 
 JANUARY = datetime(2026, 1, 15, tzinfo=UTC)
 MARCH = SpendFilter(since=date(2026, 3, 1))
@@ -57,3 +61,74 @@ def test_a_percentage_is_rounded_down() -> None:
     assert str(share(100_000, 1)) == "99.9"
     assert (share(3, 1), share(5, 0), share(7, 7)) == (Decimal("66.6"), 100, 0)
     assert share(0, 0) is None
+
+
+def told_everywhere(billing: Billing, owner: Actor) -> Priced:
+    """What is flagged, by each report that tells it; they all say the same."""
+    mine, day = str(owner.account_id), datetime(START.year, START.month, START.day, tzinfo=UTC)
+    told = covered(owner, SpendFilter(since=day.date(), sources=["metered"])).priced
+    assert told is not None
+    whole = Period(day, day + timedelta(days=1))
+    report = operations.report_spend(owner, mine, whole)
+    assert (report.flagged.amount, report.flagged.count) == (told.flagged, told.flagged_uses)
+    hours = operations.SeriesAsked(whole.start, whole.end, unit="hour")
+    assert operations.report_usage(owner, mine, hours).coverage.priced == told
+    assert complaints(billing) == []
+    return told
+
+
+def test_what_was_given_back_is_no_longer_flagged_spend(database_url: str) -> None:
+    billing = billing_on(database_url, unpriced="fallback", clock=Clock())
+    owner = account_with(billing, "10")
+    mine = str(owner.account_id)
+    operations.set_price(billing.operator(), "*", "*", prices={"input_tokens": "0.1"})
+    spend(owner, "1", provider="p", model="m")
+    use = operations.record_usage(owner, mine, Usage("no-such-model", input_tokens=20)).record
+    assert use is not None
+    half, one, two = Money.parse("0.5"), Money.parse("1"), Money.parse("2")
+    assert told_everywhere(billing, owner) == Priced(Money.parse("3"), two, 2, 1)
+    operations.refund_charge(billing.operator(), mine, use.entry_id, amount=half)
+    told = told_everywhere(billing, owner)
+    assert told == Priced(Money.parse("2.5"), Money.parse("1.5"), 2, 1)
+    assert told.percentage == 40
+    operations.reverse_entry(billing.operator(), mine, use.entry_id)
+    assert told_everywhere(billing, owner) == Priced(one, Money.zero(), 2, 1)
+
+
+@pytest.mark.parametrize("cents", ["0.2", "0.1", "0.03"])
+def test_a_use_is_priced_once_it_is_rated_by_its_price(database_url: str, cents: str) -> None:
+    billing = billing_on(database_url, unpriced="fallback", clock=Clock())
+    owner = account_with(billing, "10")
+    mine, day = str(owner.account_id), Period(START, START + timedelta(days=1))
+    operations.set_price(billing.operator(), "*", "*", prices={"input_tokens": "0.1"})
+    for _ in range(2):
+        operations.record_usage(owner, mine, Usage("late", "own", input_tokens=20))
+    operations.set_price(
+        billing.operator(), "own", "late", prices={"input_tokens": cents},
+        valid_from=START, retroactive=True,
+    )  # fmt: skip
+    for changed in (2, 0):
+        found = operations.rerate_usage(billing.operator(), mine, day, dry_run=False)
+        assert found.changed == changed
+        cost = Money.parse(cents).nanos * 40
+        told = told_everywhere(billing, owner)
+        assert told == Priced(Money(cost, "USD"), Money.zero(), 2, 0)
+    entry_id = operations.list_usage(owner, mine)[-1].entry_id
+    operations.reverse_entry(billing.operator(), mine, entry_id)
+    left = Money(cost // 2, "USD")
+    assert told_everywhere(billing, owner) == Priced(left, Money.zero(), 2, 0)
+
+
+def test_another_fallback_price_is_no_known_price(database_url: str) -> None:
+    billing = billing_on(database_url, unpriced="fallback", clock=Clock())
+    owner = account_with(billing, "10")
+    mine, day = str(owner.account_id), Period(START, START + timedelta(days=1))
+    for cents in ("0.1", "0.3"):
+        operations.set_price(
+            billing.operator(), "*", "*", prices={"input_tokens": cents},
+            valid_from=START, retroactive=True,
+        )  # fmt: skip
+        operations.record_usage(owner, mine, Usage("no-such-model", input_tokens=1))
+    operations.rerate_usage(billing.operator(), mine, day, dry_run=False)
+    sixty = Money.parse("0.6")
+    assert told_everywhere(billing, owner) == Priced(sixty, sixty, 2, 2)
