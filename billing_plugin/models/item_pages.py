@@ -74,13 +74,17 @@ def page(
     account_id: str, wanted: Wanted, *, before: Place | None = None, limit: int = 50
 ) -> list[CostItem]:
     """Items of the account by date, then id, the latest first; `before` is where to go on."""
+    sql, values = ordered(COLUMNS, account_id, wanted, before=before, limit=limit)
+    return list(map(CostItem._make, fetch_all(sql, values)))
+
+
+def ordered(
+    columns: str, account_id: str, wanted: Wanted, *, before: Place | None, limit: int
+) -> tuple[str, Sequence[Any]]:
+    """The statement for what a page has of each item, and its values."""
     where, values = _conditions(account_id, wanted, before)
-    rows = fetch_all(
-        f"SELECT {COLUMNS} FROM {TABLE} WHERE {where} ORDER BY date DESC, id DESC"
-        f" LIMIT {int(limit)}",
-        values,
-    )
-    return list(map(CostItem._make, rows))
+    sql = f"SELECT {columns} FROM {TABLE} WHERE {where} ORDER BY date DESC, id DESC LIMIT ?"
+    return sql, [*values, limit]
 
 
 def matching(
