@@ -82,11 +82,12 @@ COVERAGE = shape(
     "Coverage",
     "What a report rests on: providers of active integrations, those without anything in the"
     " period, and the newest day of which each source has something. `priced` is null where no"
-    " metered usage is asked for.",
+    " metered usage is asked for. `text` says all of it in a line.",
     providers=many(TEXT),
     missing=many(TEXT),
     newest=Shape(type="object", additionalProperties=nullable(DAY)),
     priced=nullable(PRICED),
+    text=TEXT,
 )
 SCOPE = Shape(type="object", additionalProperties=TEXT)
 BASIS: dict[str, Any] = {
@@ -268,6 +269,7 @@ def coverage_told(told: Coverage) -> dict[str, Any]:
         "missing": told.missing,
         "newest": {source: _day(day) for source, day in told.newest.items()},
         "priced": told.priced and _priced(told.priced),
+        "text": told.text,
     }
 
 
