@@ -32,7 +32,11 @@ T = TypeVar("T")
 _PIECE = 65_536  # bytes that are sent at a time
 _IN_MEMORY = 2**20  # bytes; a longer file is on disk
 _OF_A_PAGE = ("limit", "cursor", "offset")
-_CURRENCY = "currency"
+# of `meta`, what stands in each line of a report's file
+_ABOUT = (
+    "currency", "otherCurrencies", "from", "to", "zone", "source", "sources", "scope", "asOf",
+    "partitions", "limitReached", "coverage", "method", "days",
+)  # fmt: skip
 
 
 class FormatQuery(Strict):
@@ -51,11 +55,18 @@ class Rows(NamedTuple):
 def answer(
     query: Mapping[str, Any], data: Any, rows: Rows, *, meta: dict[str, Any] | None = None
 ) -> Response:
-    """The data in JSON, `meta` beside it; or as a file, with the currency in each line."""
+    """The data in JSON, `meta` beside it; or as a file, with what it is about in each line."""
     if query["format"] != "csv":
         return ok(data, meta=meta)
-    also = {} if meta is None else {_CURRENCY: meta[_CURRENCY]}
-    lines = data if isinstance(data, list) else [data]
+    return table(rows, data if isinstance(data, list) else [data], meta=meta or {})
+
+
+def table(rows: Rows, lines: Iterable[dict[str, Any]], *, meta: Mapping[str, Any]) -> Response:
+    """Lines as a file, with what they are about in each; their coverage is told in words."""
+    also = {name: meta[name] for name in _ABOUT if name in meta}
+    covered = also.get("coverage")
+    if isinstance(covered, dict):
+        also["coverage"] = covered["text"]
     return _table(rows, ({**also, **line} for line in lines), more=tuple(also))
 
 

@@ -93,6 +93,21 @@ def test_the_exact_amount_and_its_cents_are_there(call: Caller) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("report", ["summary", "breakdown", "trend"])
+def test_each_line_of_a_report_says_what_it_is_about(call: Caller, report: str) -> None:
+    query = "from=2026-03-01&to=2026-03-09&source=metered,manual&provider=%2Bp"
+    meta = call("GET", f"{NATIVE}/reports/{report}?{query}").json["meta"]
+    _, rows = table(call, f"reports/{report}?{query}")
+    assert len(rows) == 1
+    about = {
+        "from": "2026-03-01", "to": "2026-03-09", "zone": "UTC", "currency": "USD",
+        "sources": '["manual", "metered"]', "scope": '{"provider": "+p"}', "otherCurrencies": "[]",
+        "asOf": "2026-03-09T14:32:00Z", "coverage": meta["coverage"]["text"], "partitions": "true",
+    }  # fmt: skip
+    assert about.items() <= rows[0].items()
+    assert "100.0 % of metered spend priced" in about["coverage"]
+
+
 @pytest.mark.parametrize("size", [1, 2, 1000])
 def test_a_list_is_whole_whatever_its_pages(
     call: Caller, actor: Actor, monkeypatch: pytest.MonkeyPatch, size: int
