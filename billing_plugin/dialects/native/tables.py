@@ -35,7 +35,7 @@ _OF_A_PAGE = ("limit", "cursor", "offset")
 # of `meta`, what stands in each line of a report's file
 _ABOUT = (
     "currency", "otherCurrencies", "from", "to", "zone", "source", "sources", "scope", "asOf",
-    "partitions", "limitReached", "coverage", "method", "days",
+    "partitions", "limitReached", "coverage", "method", "days", "horizonDays", "leastAmount",
 )  # fmt: skip
 
 

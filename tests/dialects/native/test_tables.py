@@ -16,7 +16,10 @@ from tests.factories import Caller
 from tests.operations.spending import before, enter
 
 LISTS = ("items", "usage", "ledger", "categories")
-REPORTS = ("reports/summary", "reports/breakdown?by=tag", "reports/trend?interval=day")
+REPORTS = (
+    "reports/summary", "reports/breakdown?by=tag", "reports/trend?interval=day",
+    "reports/forecast", "reports/run-out?coverage=90",
+)  # fmt: skip
 EVIL = "=cmd|' /C calc'!A0"
 
 
@@ -59,6 +62,8 @@ def test_a_file_shows_what_is_shown(call: Caller, path: str) -> None:
 FILES = {
     "items": "items", "usage": "usage", "ledger": "ledger", "categories": "categories",
     "reports/summary": "summary", "reports/breakdown": "by-provider", "reports/trend": "by-month",
+    "reports/forecast": "forecast", "reports/run-out": "run-out",
+    "reports/anomalies": "anomalies", "reports/recurring": "recurring",
 }  # fmt: skip
 
 
@@ -145,6 +150,6 @@ def test_a_page_of_a_file_is_refused(call: Caller, path: str, page: str) -> None
 
 
 def test_what_is_not_found_is_refused_before_the_file_begins(call: Caller) -> None:
-    for path in ("items", "reports/trend"):
+    for path in ("items", "reports/trend", "reports/forecast"):
         response = call("GET", f"{NATIVE}/{path}?format=csv&category=nobody")
         assert_refused(response, "native", 404, "NOT_FOUND")
