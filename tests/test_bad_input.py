@@ -347,6 +347,7 @@ BAD_QUERIES = {
             )
         ),
         "from=2026-01-01&to=2026-12-31&unit=hour",
+        *(f"from=2026-03-01&to=2026-03-02&{one}" for one in (*BAD_FORMATS, "format=csv&limit=0")),
     ],
     f"{NATIVE}/reports/forecast": [*BAD_CHOSEN, *BAD_COVERAGES, *BAD_FORMATS, "from=2026-03-01"],
     f"{NATIVE}/reports/recurring": [*BAD_CHOSEN, *BAD_FORMATS, "to=2026-03-01", "coverage=80"],
