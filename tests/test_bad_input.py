@@ -297,7 +297,7 @@ BAD_QUERIES = {
     f"{NATIVE}/search": [
         *("", "q=", "Q=x", "q=%00", "q=a%00b", f"q={'x' * 501}", "q=a&q=b", "q=a&offset=1"),
         *("q=a&limit=0", "q=a&limit=1001", "q=a&cursor=x", "q=" + "+".join(map(str, range(40)))),
-        *(f"q=a&{one}" for one in BAD_SPANS),
+        *(f"q=a&{one}" for one in (*BAD_SPANS, *BAD_FORMATS, "format=csv&cursor=AAAA")),
     ],
     f"{NATIVE}/reports/summary": [*BAD_REPORTS, *BAD_FORMATS, "by=provider", "interval=day"],
     f"{NATIVE}/reports/breakdown": [
