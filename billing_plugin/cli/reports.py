@@ -120,6 +120,7 @@ def _print(
         "zone": basis.zone,
         "sources": " ".join(basis.sources),
         "asOf": time_text(basis.as_of),
+        "coverage": basis.coverage.text if basis.coverage else None,
     }
     if csv_file is not None:
         write(csv_file, (*columns, *about), ([*row, *about.values()] for row in rows))
@@ -129,3 +130,4 @@ def _print(
         days = f"{about['from'] or 'the beginning'} to {about['to'] or 'the end'}"
         click.echo(f"{days} ({basis.zone}), {about['sources']}, as of {about['asOf']}")
         print_columns(columns, rows)
+        click.echo(about["coverage"])
