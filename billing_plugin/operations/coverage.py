@@ -11,7 +11,7 @@ from decimal import Decimal
 from billing_plugin.models import coverage
 from billing_plugin.models.spend import METERED, Asked, Span
 from billing_plugin.money import Money
-from billing_plugin.periods import Period
+from billing_plugin.periods import Period, aware
 
 _MOMENT = timedelta(microseconds=1)
 _MOST_NAMES = 3
@@ -84,8 +84,9 @@ def coverage_of_usage(
     A provider is missing that has nothing on the UTC days which the period touches. `priced` is as
     the caller knows it.
     """
-    span = Span(period.start.date(), (period.end - _MOMENT).date())
-    asked = Asked(account_id, span, [METERED])
+    start = aware(period.start)
+    last = max(start, aware(period.end) - _MOMENT)
+    asked = Asked(account_id, Span(start.date(), last.date()), [METERED])
     connected = {
         name: found
         for name, found in coverage.connected(asked).items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -42,6 +42,11 @@ def test_connected_providers_are_there_or_missing(billing: Billing, actor: Actor
     spend(actor, "1", provider="openrouter", model="m")
     assert covered(actor, MARCH._replace(sources=["metered"])).missing == ["fake"]
     assert covered(account_with(billing), SpendFilter()).providers == []
+    east = timezone(timedelta(hours=14))
+    day = datetime(2026, 3, 10, tzinfo=east)  # from 10:00 UTC of the 9th on
+    for hours, missing in ((14, ["fake"]), (-10, ["fake", "openrouter"])):
+        period = Period(day + timedelta(hours=hours - 1), day + timedelta(hours=hours))
+        assert operations.report_spend(actor, mine, period).coverage.missing == missing
 
 
 def test_spend_without_a_price_is_told(database_url: str) -> None:
@@ -71,6 +76,7 @@ def told_everywhere(billing: Billing, owner: Actor) -> Priced:
     whole = Period(day, day + timedelta(days=1))
     report = operations.report_spend(owner, mine, whole)
     assert (report.flagged.amount, report.flagged.count) == (told.flagged, told.flagged_uses)
+    assert report.coverage.priced == told
     hours = operations.SeriesAsked(whole.start, whole.end, unit="hour")
     assert operations.report_usage(owner, mine, hours).coverage.priced == told
     assert complaints(billing) == []

@@ -11,6 +11,7 @@ from marshmallow import fields, validate
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, native, ok
+from billing_plugin.dialects.native.reports import COVERAGE, coverage_told
 from billing_plugin.dialects.native.shapes import DAY, MONEY, money
 from billing_plugin.dialects.openapi import TEXT, TIME, WHOLE, many, shape
 from billing_plugin.money import split_cents
@@ -43,7 +44,7 @@ FLAGGED = shape(
 )
 SPEND = shape(
     "Spend",
-    "Spend with its period (half-open), zone and source.",
+    "Spend with its period (half-open), zone and source, as of when, and what it rests on.",
     periodStart=TIME,
     periodEnd=TIME,
     zone=TEXT,
@@ -53,6 +54,8 @@ SPEND = shape(
     count=WHOLE,
     groups=many(GROUP),
     flagged=FLAGGED,
+    asOf=TIME,
+    coverage=COVERAGE,
 )
 
 
@@ -82,4 +85,6 @@ def _shape(report: SpendReport) -> dict[str, Any]:
         "count": report.count,
         "groups": groups,
         "flagged": {"amount": money(report.flagged.amount), "count": report.flagged.count},
+        "asOf": report.as_of,
+        "coverage": coverage_told(report.coverage),
     }

@@ -39,6 +39,15 @@ def test_this_month_by_model(call: Caller) -> None:
     )
     told = {key: report[key] for key in ("zone", "source", "groupBy", "count")}
     assert told == {"zone": "UTC", "source": "metered", "groupBy": "model", "count": 4}
+    assert report["asOf"] == "2026-03-09T14:32:00.000Z"
+    assert report["coverage"] == {
+        "providers": [], "missing": [], "newest": {"metered": "2026-03-08"},
+        "priced": {
+            "total": report["total"], "uses": 4, "flaggedUses": 0, "percentage": 100.0,
+            "flagged": {"amount": "0.00", "cents": 0, "currency": "USD"},
+        },
+        "text": "no connected provider; 100.0 % of metered spend priced; newest metered 2026-03-08",
+    }  # fmt: skip
     assert [group["key"] for group in report["groups"]] == ["large", "gpt-4o", "o3"]
     assert [group["amount"]["amount"] for group in report["groups"]] == ["1.50", "0.008", "0.004"]
 
