@@ -21,6 +21,7 @@ from billing_plugin.dialects.arguments import whole_number
 from billing_plugin.dialects.dialect import account_id, actor, currency
 from billing_plugin.dialects.native.face import Beside, native
 from billing_plugin.dialects.native.items import Day
+from billing_plugin.dialects.native.reports import SCOPE, scope_of
 from billing_plugin.dialects.native.shapes import MONEY, money, pattern
 from billing_plugin.dialects.native.tables import FormatQuery, Rows, answer
 from billing_plugin.dialects.openapi import TEXT, TIME, WHOLE, Shape, many, nullable, shape, word
@@ -84,7 +85,7 @@ class AnomaliesQuery(ChosenQuery):
 DAY = Shape(type="string", format="date")
 WHY = (TOO_LITTLE_HISTORY, NO_RECENT_SPEND)
 BASIS: dict[str, Any] = {
-    "from": DAY, "to": DAY, "zone": TEXT, "sources": many(TEXT), "asOf": TIME,
+    "from": DAY, "to": DAY, "scope": SCOPE, "zone": TEXT, "sources": many(TEXT), "asOf": TIME,
 }  # fmt: skip
 ONE_CURRENCY: dict[str, Any] = {**BASIS, "currency": TEXT, "otherCurrencies": many(TEXT)}
 PACE: dict[str, Any] = {"coverage": WHOLE, "method": TEXT, "days": WHOLE}
@@ -204,7 +205,7 @@ def forecast_month(query: dict[str, Any]) -> Response:
     }
     pace = {"coverage": report.coverage, "method": report.method, "days": one.days}
     currencies = [one.currency for one in report.forecasts]
-    meta = _meta(report.basis) | _of(wanted, currencies) | pace
+    meta = _meta(report.basis, query) | _of(wanted, currencies) | pace
     return answer(query, data, Rows("forecast", FORECAST), meta=meta)
 
 
@@ -221,7 +222,7 @@ def run_out(query: dict[str, Any]) -> Response:
         "reason": found.reason,
     }
     pace = {"coverage": found.coverage, "method": found.method, "days": found.days}
-    meta = _meta(found.basis) | pace | {"horizonDays": found.horizon_days}
+    meta = _meta(found.basis, query) | pace | {"horizonDays": found.horizon_days}
     return answer(query, data, Rows("run-out", RUN_OUT), meta=meta)
 
 
@@ -246,7 +247,7 @@ def find_anomalies(query: dict[str, Any]) -> Response:
         for one in report.found
     ]
     counts = {"judged": report.judged, "unjudged": report.unjudged}
-    meta = _meta(report.basis) | {"leastAmount": report.least_cents} | counts
+    meta = _meta(report.basis, query) | {"leastAmount": report.least_cents} | counts
     return answer(query, data, Rows("anomalies", ANOMALY), meta=meta)
 
 
@@ -267,7 +268,7 @@ def list_commitments(query: dict[str, Any]) -> Response:
     ]
     sums = _figures("monthly", total.monthly, wanted) | _figures("yearly", total.yearly, wanted)
     currencies = [one.currency for one in report.totals]
-    meta = _meta(report.basis) | _of(wanted, currencies) | sums
+    meta = _meta(report.basis, query) | _of(wanted, currencies) | sums
     return answer(query, data, Rows("recurring", RECURS), meta=meta)
 
 
@@ -305,8 +306,9 @@ def _figures(name: str, amount: Exact | None, currency: str) -> dict[str, Any]:
     return {f"{name}{end}": figure for end, figure in zip(ENDS, told, strict=True)}
 
 
-def _meta(basis: Basis) -> dict[str, Any]:
+def _meta(basis: Basis, query: dict[str, Any]) -> dict[str, Any]:
     return {
+        **scope_of(query),
         "from": _day(basis.since),
         "to": _day(basis.until),
         "zone": basis.zone,

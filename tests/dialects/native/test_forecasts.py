@@ -38,7 +38,7 @@ def ask(call: Caller, report: str, query: str = "") -> tuple[Any, dict[str, Any]
 
 def basis(first: str, last: str, *sources: str) -> dict[str, Any]:
     return {
-        "from": first, "to": last, "zone": "UTC", "asOf": "2026-03-09T14:32:00.000Z",
+        "from": first, "to": last, "scope": {}, "zone": "UTC", "asOf": "2026-03-09T14:32:00.000Z",
         "sources": list(sources or ("focus", "manual", "sync")),
     }  # fmt: skip
 
@@ -172,6 +172,16 @@ def test_the_day_without_balance_is_a_line_of_a_file(call: Caller) -> None:
     assert (line["reason"], line["coverage"], line["horizonDays"]) == (
         "too_little_history", "50", "365",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("report", ["forecast", "anomalies", "recurring"])
+def test_the_filters_are_told(call: Caller, actor: Actor, report: str) -> None:
+    enter(actor, "9", TODAY, recurring=True, period="monthly")
+    _, meta = ask(call, report, "provider=p")
+    assert meta["scope"] == {"provider": "p"}
+    _, lines = table(call, f"reports/{report}?provider=p")
+    told = [] if report == "anomalies" else ['{"provider": "p"}']
+    assert [one["scope"] for one in lines] == told
 
 
 @pytest.mark.parametrize("report", ["forecast", "anomalies", "recurring"])
