@@ -10,16 +10,17 @@ from marshmallow import fields, validate
 
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor
-from billing_plugin.dialects.native.face import Strict, native, ok
+from billing_plugin.dialects.native.face import native, ok
 from billing_plugin.dialects.native.reports import COVERAGE, coverage_told
 from billing_plugin.dialects.native.shapes import DAY, MONEY, money
+from billing_plugin.dialects.native.tables import FormatQuery, Rows, table
 from billing_plugin.dialects.openapi import TEXT, TIME, WHOLE, many, shape
 from billing_plugin.money import split_cents
 from billing_plugin.operations.reports import SpendReport
 from billing_plugin.periods import days_between
 
 
-class SpendQuery(Strict):
+class SpendQuery(FormatQuery):
     """Whole UTC days, both included; neither: this calendar month."""
 
     to = fields.String(load_default=None, validate=DAY)
@@ -59,13 +60,16 @@ SPEND = shape(
 )
 
 
-@native.view(answers={200: SPEND}, tags=["Reports"])
+@native.view(answers={200: SPEND}, csv=True, tags=["Reports"])
 @native.arguments(SpendQuery(), location="query", unknown=marshmallow.RAISE)
 def report_spend(query: dict[str, Any]) -> Response:
     """Report spend"""
     period = days_between(query["first"], query["to"])
     report = operations.report_spend(actor(), account_id(), period, group_by=query["groupBy"])
-    return ok(_shape(report))
+    told = _shape(report)
+    if query["format"] == "csv":
+        return table(Rows(f"spend-by-{query['groupBy']}", GROUP), told["groups"], meta=told)
+    return ok(told)
 
 
 def _shape(report: SpendReport) -> dict[str, Any]:

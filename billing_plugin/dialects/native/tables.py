@@ -34,9 +34,9 @@ _IN_MEMORY = 2**20  # bytes; a longer file is on disk
 _OF_A_PAGE = ("limit", "cursor", "offset")
 # of `meta`, what stands in each line of a report's file
 _ABOUT = (
-    "currency", "otherCurrencies", "from", "to", "unit", "zone", "source", "sources", "scope",
-    "asOf", "partitions", "limitReached", "coverage", "method", "days", "horizonDays",
-    "leastAmount",
+    "currency", "otherCurrencies", "from", "to", "periodStart", "periodEnd", "unit", "zone",
+    "source", "sources", "scope", "asOf", "partitions", "limitReached", "coverage", "method",
+    "days", "horizonDays", "leastAmount",
 )  # fmt: skip
 
 
