@@ -18,7 +18,7 @@ from tests.test_cli import facts, inside, run
 
 SPOILT = "UPDATE billing_spend_date SET nanos = nanos + 7"
 ABOUT = {
-    "from": None, "to": None, "zone": "UTC", "sources": ["focus", "manual", "sync"],
+    "scope": {}, "from": None, "to": None, "zone": "UTC", "sources": ["focus", "manual", "sync"],
     "coverage": "no connected provider; newest focus never, manual 2026-03-09, sync never",
 }  # fmt: skip
 
@@ -78,7 +78,8 @@ def test_a_report_is_of_what_was_chosen(database_url: str, owner: Actor) -> None
     metered = report(database_url, owner, "summary", "--include-metered", "--provider", "p")
     assert [row["amount"] for row in metered["rows"]] == ["0.25"]
     assert "metered" in metered["sources"]
-    assert report(database_url, owner, "summary", "--provider", "p")["rows"] == []
+    narrowed = report(database_url, owner, "summary", "--provider", "p")
+    assert (narrowed["rows"], narrowed["scope"]) == ([], {"provider": "p"})
     assert report(database_url, owner, "summary", "--source", "sync")["rows"] == []
     days = report(database_url, owner, "trend", "--interval", "day", "--to", "2020-12-31")
     assert (days["interval"], days["to"], days["rows"]) == ("day", "2020-12-31", [])
@@ -91,6 +92,9 @@ def test_a_table_is_for_people(database_url: str, owner: Actor) -> None:
     assert head.split() == ["currency", "date", "amount", "cents", "count"]
     assert [line.split()[2] for line in lines] == ["-5.00", "350.000000001000000001"]
     assert last == ABOUT["coverage"]
+    asked = ("reports", "summary", "--account", str(owner.account_id), "--category", "cloud")
+    first, *_ = run(database_url, *asked, "--provider", "gcp").stdout.splitlines()
+    assert "(UTC), focus manual sync, category cloud, provider gcp, as of " in first
 
 
 def test_every_report_says_what_it_rests_on(database_url: str, owner: Actor) -> None:
@@ -118,6 +122,7 @@ def test_a_file_holds_no_formula(database_url: str, owner: Actor, tmp_path: Path
     assert [row["key"] for row in rows] == ["none", "gcp", "'=cmd()"]
     assert [row["amount"] for row in rows] == ["-5.00", "350.00", "0.000000001000000001"]
     assert {row["sources"] for row in rows} == {"focus manual sync"}
+    assert {row["scope"] for row in rows} == {"{}"}
     assert {row["coverage"] for row in rows} == {ABOUT["coverage"]}
 
 
