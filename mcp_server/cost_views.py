@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from billing_plugin.money import Exact
 from billing_plugin.operations import Share
-from billing_plugin.operations.breakdowns import Part, Total
+from billing_plugin.operations.breakdowns import Basis, Part, Total
 from billing_plugin.periods import Period
 from mcp_server.refusals import plain
 from mcp_server.views import MOST_LINES, MoneyView, OtherLines, SpendLine, SpendView
@@ -79,7 +79,7 @@ def recorded_view(item: Any, *, created: bool) -> RecordedView:
 
 
 def cost_report(
-    shares: Sequence[Share], period: Period, *, names: Mapping[str, str], sources: Sequence[str],
+    shares: Sequence[Share], period: Period, *, names: Mapping[str, str], basis: Basis,
     group_by: str, currency: str,
 ) -> SpendView:  # fmt: skip
     """A report of one currency; of days, weeks and months the latest are shown."""
@@ -92,7 +92,7 @@ def cost_report(
         period_start=period.start,
         period_end=period.end,
         zone="UTC",
-        source=", ".join(sources),
+        source=", ".join(basis.sources),
         group_by=group_by,
         total=_money(total),
         count=total.count,
@@ -101,6 +101,7 @@ def cost_report(
         other_currencies=[
             share.total.currency for share in shares if share.total.currency != currency
         ],
+        coverage=basis.coverage.text if basis.coverage else "",
     )
 
 

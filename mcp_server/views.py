@@ -101,6 +101,7 @@ class SpendView(BaseModel):
     groups: list[SpendLine]
     others: OtherLines | None
     other_currencies: list[str]
+    coverage: str
 
 
 def balance_view(balance: Balance) -> BalanceView:
@@ -159,6 +160,7 @@ def spend_view(report: SpendReport) -> SpendView:
         groups=lines[:MOST_LINES],
         others=_others(report, lines[MOST_LINES:]),
         other_currencies=[],
+        coverage=report.coverage.text,
     )
 
 

@@ -13,11 +13,14 @@ from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.money import Exact
 from billing_plugin.operations import ItemDraft, Usage
 from tests.books import complaints, run_sql
-from tests.factories import account_with, app_with, billing_on
+from tests.factories import START, account_with, app_with, billing_on
 from tests.test_cli import facts, inside, run
 
 SPOILT = "UPDATE billing_spend_date SET nanos = nanos + 7"
-ABOUT = {"from": None, "to": None, "zone": "UTC", "sources": ["focus", "manual", "sync"]}
+ABOUT = {
+    "scope": {}, "from": None, "to": None, "zone": "UTC", "sources": ["focus", "manual", "sync"],
+    "coverage": "no connected provider; newest focus never, manual 2026-03-09, sync never",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -37,7 +40,8 @@ def owner(billing: Billing) -> Actor:
         ("b", "0.000000001000000001", {"provider": "=cmd()", "tags": ["x", "y"]}),
         ("c", "-5", {"currency": "EUR"}),
     ):
-        operations.create_item(owner, mine, ItemDraft(name, Exact.parse(units), **said))
+        draft = ItemDraft(name, Exact.parse(units), date=START, **said)
+        operations.create_item(owner, mine, draft)
     return owner
 
 
@@ -74,7 +78,8 @@ def test_a_report_is_of_what_was_chosen(database_url: str, owner: Actor) -> None
     metered = report(database_url, owner, "summary", "--include-metered", "--provider", "p")
     assert [row["amount"] for row in metered["rows"]] == ["0.25"]
     assert "metered" in metered["sources"]
-    assert report(database_url, owner, "summary", "--provider", "p")["rows"] == []
+    narrowed = report(database_url, owner, "summary", "--provider", "p")
+    assert (narrowed["rows"], narrowed["scope"]) == ([], {"provider": "p"})
     assert report(database_url, owner, "summary", "--source", "sync")["rows"] == []
     days = report(database_url, owner, "trend", "--interval", "day", "--to", "2020-12-31")
     assert (days["interval"], days["to"], days["rows"]) == ("day", "2020-12-31", [])
@@ -82,10 +87,30 @@ def test_a_report_is_of_what_was_chosen(database_url: str, owner: Actor) -> None
 
 def test_a_table_is_for_people(database_url: str, owner: Actor) -> None:
     shown = run(database_url, "reports", "trend", "--account", str(owner.account_id)).stdout
-    first, head, *lines = shown.splitlines()
+    first, head, *lines, last = shown.splitlines()
     assert first.startswith("the beginning to the end (UTC), focus manual sync, as of ")
     assert head.split() == ["currency", "date", "amount", "cents", "count"]
     assert [line.split()[2] for line in lines] == ["-5.00", "350.000000001000000001"]
+    assert last == ABOUT["coverage"]
+    asked = ("reports", "summary", "--account", str(owner.account_id), "--category", "cloud")
+    first, *_ = run(database_url, *asked, "--provider", "gcp").stdout.splitlines()
+    assert "(UTC), focus manual sync, category cloud, provider gcp, as of " in first
+
+
+def test_every_report_says_what_it_rests_on(database_url: str, owner: Actor) -> None:
+    mine = str(owner.account_id)
+    operations.connect(owner, mine, "fake", credentials={"api_key": "k"})
+    used = Usage("m", provider="p", cost=Money.parse("0.25"), effective_at=START)
+    operations.record_usage(owner, mine, used)
+    for name in ("summary", "breakdown", "trend"):
+        asked = (name, "--include-metered", "--source", "manual")
+        said = report(database_url, owner, *asked)["coverage"]
+        assert said == (
+            "0 of 1 providers (nothing from fake); 100.0 % of metered spend priced;"
+            " newest manual 2026-03-09, metered 2026-03-09"
+        )
+        shown = run(database_url, "reports", *asked, "--account", mine).stdout
+        assert shown.splitlines()[-1] == said
 
 
 def test_a_file_holds_no_formula(database_url: str, owner: Actor, tmp_path: Path) -> None:
@@ -97,6 +122,8 @@ def test_a_file_holds_no_formula(database_url: str, owner: Actor, tmp_path: Path
     assert [row["key"] for row in rows] == ["none", "gcp", "'=cmd()"]
     assert [row["amount"] for row in rows] == ["-5.00", "350.00", "0.000000001000000001"]
     assert {row["sources"] for row in rows} == {"focus manual sync"}
+    assert {row["scope"] for row in rows} == {"{}"}
+    assert {row["coverage"] for row in rows} == {ABOUT["coverage"]}
 
 
 @pytest.mark.parametrize(

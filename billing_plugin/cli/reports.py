@@ -17,6 +17,7 @@ from billing_plugin.operations.tables import time_text
 
 FIGURES = ("amount", "cents", "count")
 METERED = EVERY_SOURCE[-1]
+FILTERS = ("category", "provider", "service")
 # what stands for items that say nothing there
 NOTHING, NO_CATEGORY = "none", "uncategorized"
 
@@ -33,7 +34,7 @@ def chosen(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--include-metered", is_flag=True, help="Also what was charged for use."),
         click.option("--source", "sources", type=click.Choice(ITEM_SOURCES), multiple=True,
                      help="May be repeated; none: every one of items."),
-        TO, FROM, options("category", "provider", "service"), ACCOUNT,
+        TO, FROM, options(*FILTERS), ACCOUNT,
     ):  # fmt: skip
         command = option(command)
     return command
@@ -49,7 +50,7 @@ def summary(account: str, *, database: str | None, **said: Any) -> None:
         (total.currency, total.amount.text(total.currency), total.cents, total.count)
         for total in report.totals
     ]
-    _print({}, ("currency", *FIGURES), rows, basis=report.basis, **printing)
+    _print({}, ("currency", *FIGURES), rows, basis=report.basis, asked=about, **printing)
 
 
 @reports.command("breakdown")
@@ -66,7 +67,7 @@ def breakdown(account: str, *, by: str, database: str | None, **said: Any) -> No
     ]
     columns = ("currency", "key", "value", *FIGURES, "percentage")
     facts = {"by": by, "partitions": report.partitions}
-    _print(facts, columns, rows, basis=report.basis, **printing)
+    _print(facts, columns, rows, basis=report.basis, asked=about, **printing)
 
 
 @reports.command("trend")
@@ -80,7 +81,7 @@ def trend(account: str, *, interval: str, database: str | None, **said: Any) -> 
     )
     rows = [[currency, part.key, *figures] for currency, part, figures in _parts(report.currencies)]
     columns = ("currency", "date", *FIGURES)
-    _print({"interval": interval}, columns, rows, basis=report.basis, **printing)
+    _print({"interval": interval}, columns, rows, basis=report.basis, asked=about, **printing)
 
 
 @reports.command("rebuild")
@@ -110,16 +111,20 @@ def _parts(shares: Iterable[Share]) -> Iterable[tuple[str, Part, Sequence[str | 
 
 
 def _print(
-    facts: dict[str, Any], columns: Sequence[str], rows: Rows, *, basis: Basis, as_json: bool,
-    csv_file: TextIO | None,
+    facts: dict[str, Any], columns: Sequence[str], rows: Rows, *, basis: Basis,
+    asked: SpendFilter, as_json: bool, csv_file: TextIO | None,
 ) -> None:  # fmt: skip
     """Prints a report and what it is about; in CSV that stands in every row."""
-    about = {
+    named = {name: getattr(asked, name) for name in FILTERS}
+    scope = {name: value for name, value in named.items() if value is not None}
+    about: dict[str, Any] = {
+        "scope": scope,
         "from": basis.since and basis.since.isoformat(),
         "to": basis.until and basis.until.isoformat(),
         "zone": basis.zone,
         "sources": " ".join(basis.sources),
         "asOf": time_text(basis.as_of),
+        "coverage": basis.coverage.text if basis.coverage else None,
     }
     if csv_file is not None:
         write(csv_file, (*columns, *about), ([*row, *about.values()] for row in rows))
@@ -127,5 +132,7 @@ def _print(
         print_json({**facts, **about, "sources": list(basis.sources)}, columns, rows)
     else:
         days = f"{about['from'] or 'the beginning'} to {about['to'] or 'the end'}"
-        click.echo(f"{days} ({basis.zone}), {about['sources']}, as of {about['asOf']}")
+        told = ", ".join([about["sources"], *(f"{name} {of}" for name, of in scope.items())])
+        click.echo(f"{days} ({basis.zone}), {told}, as of {about['asOf']}")
         print_columns(columns, rows)
+        click.echo(about["coverage"])

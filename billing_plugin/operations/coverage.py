@@ -3,7 +3,7 @@ sources go, and how much of the metered spend has a known price."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -11,9 +11,10 @@ from decimal import Decimal
 from billing_plugin.models import coverage
 from billing_plugin.models.spend import METERED, Asked, Span
 from billing_plugin.money import Money
-from billing_plugin.periods import Period
+from billing_plugin.periods import Period, aware
 
 _MOMENT = timedelta(microseconds=1)
+_MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,13 @@ class Priced:
         priced = self.total.nanos - self.flagged.nanos
         return Decimal(1000 * priced // self.total.nanos).scaleb(-1)
 
+    @property
+    def text(self) -> str:
+        """The same in words: "91.0 % of metered spend priced, 2 of 40 uses not"."""
+        share = self.percentage
+        said = "no metered spend" if share is None else f"{share} % of metered spend priced"
+        return f"{said}, {self.flagged_uses} of {self.uses} uses not" if self.flagged_uses else said
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -51,6 +59,14 @@ class Coverage:
     missing: list[str]
     newest: Mapping[str, date | None]
     priced: Priced | None
+
+    @property
+    def text(self) -> str:
+        """The same in one line, as every door shows it: "1 of 2 providers (nothing from aws); 91.0
+        % of metered spend priced; newest manual 2026-03-09, metered never"."""
+        days = ", ".join(f"{source} {day or 'never'}" for source, day in self.newest.items())
+        priced = [self.priced.text] if self.priced else []
+        return "; ".join([_connected(self.providers, self.missing), *priced, f"newest {days}"])
 
 
 def coverage_of(asked: Asked, currency: str) -> Coverage:
@@ -68,8 +84,9 @@ def coverage_of_usage(
     A provider is missing that has nothing on the UTC days which the period touches. `priced` is as
     the caller knows it.
     """
-    span = Span(period.start.date(), (period.end - _MOMENT).date())
-    asked = Asked(account_id, span, [METERED])
+    start = aware(period.start)
+    last = max(start, aware(period.end) - _MOMENT)
+    asked = Asked(account_id, Span(start.date(), last.date()), [METERED])
     connected = {
         name: found
         for name, found in coverage.connected(asked).items()
@@ -91,3 +108,14 @@ def _priced(asked: Asked, currency: str) -> Priced:
     found = coverage.metered(asked)
     total, flagged = Money(found.cost, currency), Money(found.flagged_cost, currency)
     return Priced(total, flagged, found.uses, found.flagged_uses)
+
+
+def _connected(providers: Sequence[str], missing: Sequence[str]) -> str:
+    if not providers:
+        return "no connected provider"
+    found = f"{len(providers) - len(missing)} of {len(providers)} providers"
+    if not missing:
+        return found
+    more = len(missing) - _MOST_NAMES
+    names = ", ".join(missing[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    return f"{found} (nothing from {names})"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from billing_plugin.context import Actor, now
+from billing_plugin.context import Actor, now, snapshot
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.models import accounts, reports
 from billing_plugin.models.reports import GROUPS, SpendGroup
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.coverage import Coverage, Priced, coverage_of_usage
 from billing_plugin.periods import MONTHLY, Period, window
 
 
@@ -26,6 +28,8 @@ class SpendReport:
     count: int
     groups: list[SpendGroup]
     flagged: SpendGroup
+    as_of: datetime
+    coverage: Coverage
     zone: str = "UTC"
     source: str = "metered"
 
@@ -39,10 +43,14 @@ def report_spend(
     del actor
     if group_by not in GROUPS:
         raise InvalidRequest(f"group_by is one of {', '.join(GROUPS)}.")
-    account = accounts.get(account_id)
-    span = period or window(MONTHLY, now())
-    groups = reports.spend(account_id, span, group_by=group_by, currency=account.currency)
-    total = sum((group.amount for group in groups), Money.zero(account.currency))
-    count = sum(group.count for group in groups)
-    flagged = reports.flagged(account_id, span, account.currency)
-    return SpendReport(span, group_by, total, count, groups, flagged)
+    as_of = now()
+    span = period or window(MONTHLY, as_of)
+    with snapshot():
+        currency = accounts.get(account_id).currency
+        groups = reports.spend(account_id, span, group_by=group_by, currency=currency)
+        flagged = reports.flagged(account_id, span, currency)
+        total = sum((group.amount for group in groups), Money.zero(currency))
+        count = sum(group.count for group in groups)
+        priced = Priced(total, flagged.amount, count, flagged.count)
+        covered = coverage_of_usage(account_id, span, priced=priced, providers=None)
+    return SpendReport(span, group_by, total, count, groups, flagged, as_of, covered)

@@ -53,6 +53,11 @@ class Value(NamedTuple):
     name: str = COST
     aggregation: str = "sum"
 
+    @property
+    def is_money(self) -> bool:
+        """Whether its figures are amounts, or else numbers."""
+        return self.name == COST and self.aggregation != "count"
+
 
 @dataclass(frozen=True, slots=True)
 class SeriesAsked:

@@ -54,14 +54,16 @@ def _of_items(
     chosen = SpendFilter(since=period.start.date(), until=last.date(), sources=sources)
     names = {}
     if group_by == "none":
-        shares = [whole(one) for one in operations.summarize(actor, account_id, chosen).totals]
+        total = operations.summarize(actor, account_id, chosen)
+        basis, shares = total.basis, [whole(one) for one in total.totals]
     elif group_by in IN_TIME:
-        shares = operations.trend(actor, account_id, chosen, interval=group_by).currencies
+        steps = operations.trend(actor, account_id, chosen, interval=group_by)
+        basis, shares = steps.basis, steps.currencies
     else:
         by = "service" if group_by == "model" else group_by
         found = operations.break_down(actor, account_id, chosen, by=by)
-        shares = found.currencies
+        basis, shares = found.basis, found.currencies
         names = {**found.names, "": NO_CATEGORY if by == "category" else NOTHING}
     return cost_report(
-        shares, period, names=names, sources=sources, group_by=group_by, currency=currency
+        shares, period, names=names, basis=basis, group_by=group_by, currency=currency
     )

@@ -140,6 +140,17 @@ def test_a_figure_says_what_it_is_about(person: Visitor, actor: Actor) -> None:
 
 
 @pytest.mark.parametrize(
+    "query", ["", "period=all&source=everything", "period=all&source=metered", "from=2030-01-01"]
+)
+def test_it_says_what_it_rests_on(call: Caller, person: Visitor, actor: Actor, query: str) -> None:
+    operations.connect(actor, str(actor.account_id), "fake", credentials={"api_key": "k"})
+    (said,) = person.see(f"/costs?{query}").all("p", **{"class": "quiet coverage"})
+    _, meta = rest(call, "summary", SAME[query])
+    assert said.text == f"Rests on {meta['coverage']['text']}"
+    assert "0 of 1 providers (nothing from fake)" in said.text
+
+
+@pytest.mark.parametrize(
     ("query", "words"),
     [
         ("period=all", "all days, UTC"),

@@ -70,6 +70,11 @@ def test_bills_and_metered_usage_stand_side_by_side(
         ["Metered usage metered", "0.50 USD", "1"],
     ]
     assert "2026-03-01 to 2026-03-31, UTC days, both included" in words(spend)
+    assert [words(one) for one in spend.all("p", **{"class": "quiet coverage"})] == [
+        "Bills: no connected provider; newest focus never, manual 2026-03-09, sync never",
+        "Metered usage: no connected provider; 100.0 % of metered spend priced;"
+        " newest metered 2026-03-09",
+    ]
 
 
 def test_a_limit_says_what_is_used_left_held_and_when_it_resets(

@@ -55,10 +55,26 @@ def test_bills_are_reported_by_all_they_say(agent: Agent, bills: Actor, group_by
     assert [(one["key"], one["amount"]["amount"]) for one in said["groups"]] == SHOWN[group_by]
     assert sum(one["amount"]["cents"] for one in said["groups"]) == said["total"]["cents"] == 301
     assert (said["count"], said["other_currencies"]) == (2, ["EUR"])
-    assert said["source"] == "manual, sync, focus"
+    assert said["source"] == "focus, manual, sync"
     assert said["summary"] == (
         "3.005000000000000001 USD by 2 costs from 2026-03-01 to before 2026-04-01 (UTC)."
     )
+
+
+RESTS_ON = {
+    "metered": "100.0 % of metered spend priced; newest metered 2026-03-09",
+    "items": "newest focus never, manual 2026-03-09, sync never",
+    "all": "100.0 % of metered spend priced; newest focus never, manual 2026-03-09,"
+    " metered 2026-03-09, sync never",
+}
+
+
+@pytest.mark.parametrize("source", RESTS_ON)
+def test_a_report_says_what_it_rests_on(agent: Agent, bills: Actor, source: str) -> None:
+    operations.connect(bills, str(bills.account_id), "fake", credentials={"api_key": "k"})
+    for group_by in SHOWN:
+        said = answer(agent("report_spend", source=source, group_by=group_by))
+        assert said["coverage"] == (f"0 of 1 providers (nothing from fake); {RESTS_ON[source]}")
 
 
 def test_tags_are_no_parts(agent: Agent, bills: Actor) -> None:

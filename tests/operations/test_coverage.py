@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -42,6 +42,11 @@ def test_connected_providers_are_there_or_missing(billing: Billing, actor: Actor
     spend(actor, "1", provider="openrouter", model="m")
     assert covered(actor, MARCH._replace(sources=["metered"])).missing == ["fake"]
     assert covered(account_with(billing), SpendFilter()).providers == []
+    east = timezone(timedelta(hours=14))
+    day = datetime(2026, 3, 10, tzinfo=east)  # from 10:00 UTC of the 9th on
+    for hours, missing in ((14, ["fake"]), (-10, ["fake", "openrouter"])):
+        period = Period(day + timedelta(hours=hours - 1), day + timedelta(hours=hours))
+        assert operations.report_spend(actor, mine, period).coverage.missing == missing
 
 
 def test_spend_without_a_price_is_told(database_url: str) -> None:
@@ -71,6 +76,7 @@ def told_everywhere(billing: Billing, owner: Actor) -> Priced:
     whole = Period(day, day + timedelta(days=1))
     report = operations.report_spend(owner, mine, whole)
     assert (report.flagged.amount, report.flagged.count) == (told.flagged, told.flagged_uses)
+    assert report.coverage.priced == told
     hours = operations.SeriesAsked(whole.start, whole.end, unit="hour")
     assert operations.report_usage(owner, mine, hours).coverage.priced == told
     assert complaints(billing) == []
@@ -132,3 +138,37 @@ def test_another_fallback_price_is_no_known_price(database_url: str) -> None:
     operations.rerate_usage(billing.operator(), mine, day, dry_run=False)
     sixty = Money.parse("0.6")
     assert told_everywhere(billing, owner) == Priced(sixty, sixty, 2, 2)
+
+
+def test_it_is_told_in_one_line(billing: Billing, actor: Actor) -> None:
+    mine = str(actor.account_id)
+    assert covered(actor, SpendFilter(sources=["manual"])).text == (
+        "no connected provider; newest manual never"
+    )
+    for provider in ("fake", "openrouter"):
+        operations.connect(actor, mine, provider, credentials={"api_key": "sk-or-v1-0123456789"})
+    operations.create_item(actor, mine, ItemDraft("n", Exact(1), provider="fake", date=JANUARY))
+    operations.create_item(actor, mine, ItemDraft("n", Exact(1), provider="other"))
+    assert covered(actor, SpendFilter(sources=["manual"])).text == (
+        "1 of 2 providers (nothing from openrouter); newest manual 2026-03-09"
+    )
+    assert covered(actor, SpendFilter(sources=["sync", "metered"])).text == (
+        "0 of 2 providers (nothing from fake, openrouter); no metered spend;"
+        " newest metered never, sync never"
+    )
+    spend(actor, "1", provider="openrouter", model="m")
+    assert covered(actor, SpendFilter(sources=["manual", "metered"])).text == (
+        "2 of 2 providers; 100.0 % of metered spend priced;"
+        " newest manual 2026-03-09, metered 2026-03-09"
+    )
+
+
+def test_a_line_is_short_and_leaves_no_unpriced_use_out() -> None:
+    names = list("abcde")
+    cent = Money.parse("0.01")
+    some = Coverage(names, names[1:], {"metered": None}, Priced(cent, cent, 7, 2))
+    assert some.text == (
+        "1 of 5 providers (nothing from b, c, d and 1 more);"
+        " 0.0 % of metered spend priced, 2 of 7 uses not; newest metered never"
+    )
+    assert Priced(Money.zero(), Money.zero(), 3, 1).text == "no metered spend, 1 of 3 uses not"

@@ -62,6 +62,9 @@ def test_a_period_is_half_open(spender: Actor) -> None:
     assert report(spender, Period(START, START + timedelta(microseconds=1))).count == 1
     assert report(spender, Period(START, START)).groups == []
     assert report(spender, Period(START, START)).total == Money.zero()
+    assert report(spender, Period(MARCH, MARCH)).coverage.text == (
+        "no connected provider; no metered spend; newest metered 2026-03-09"
+    )
 
 
 def test_a_report_is_of_ones_own_account(billing: Billing, spender: Actor) -> None:

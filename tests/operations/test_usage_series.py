@@ -17,7 +17,13 @@ from hypothesis import strategies as st
 from billing_plugin import Actor, Billing, Money, errors, operations
 from billing_plugin.operations import SeriesAsked, SpendFilter, Submission, Usage, Value
 from billing_plugin.operations.coverage import Priced
-from billing_plugin.operations.usage_series import MAX_BUCKETS, UNITS, buckets_of
+from billing_plugin.operations.usage_series import (
+    AGGREGATIONS,
+    MAX_BUCKETS,
+    MEASURES,
+    UNITS,
+    buckets_of,
+)
 from tests.deeds import spend
 from tests.factories import START, Clock, account_with, billing_on
 
@@ -62,6 +68,15 @@ def test_a_day_is_one_of_its_zone_and_every_day_is_there(owner: Actor) -> None:
     assert (found.total.text, found.uses) == ("3.000000001", 3)
     assert not found.limit_reached
     assert found.source == "metered"
+
+
+@pytest.mark.parametrize("aggregation", AGGREGATIONS)
+def test_a_value_knows_whether_it_is_an_amount(owner: Actor, aggregation: str) -> None:
+    use(owner, ("a", SPRING, "1", 5))
+    values = [Value(name, aggregation) for name in MEASURES]
+    [series] = asked(owner, values=values, unit="none").series
+    [point] = series.points
+    assert [isinstance(figure, Money) for figure in point] == [one.is_money for one in values]
 
 
 def test_the_greatest_groups_are_shown_and_the_others_counted(owner: Actor) -> None:

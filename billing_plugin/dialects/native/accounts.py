@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import marshmallow
@@ -11,8 +12,9 @@ from marshmallow import fields, validate
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
-from billing_plugin.dialects.native.paging import Listing, PageQuery, pages
+from billing_plugin.dialects.native.paging import pages
 from billing_plugin.dialects.native.shapes import MONEY, money, pattern
+from billing_plugin.dialects.native.tables import ListQuery, Rows, listed
 from billing_plugin.dialects.openapi import TEXT, TIME, shape
 from billing_plugin.errors import Forbidden
 
@@ -50,16 +52,15 @@ def get_account() -> Response:
     return ok(_shape(operations.get_account(actor(), account_id())))
 
 
-@native.view(answers={200: pages(ACCOUNT)}, tags=TAGS)
-@native.arguments(PageQuery(), location="query", unknown=marshmallow.RAISE)
+@native.view(answers={200: pages(ACCOUNT)}, csv=True, tags=TAGS)
+@native.arguments(ListQuery(), location="query", unknown=marshmallow.RAISE)
 def list_accounts(query: dict[str, Any]) -> Response:
     """List every account
 
     Newest first. For operators, who have no account of their own.
     """
-    listing = Listing("accounts", None, query)
-    found = operations.list_accounts(_operator(), before=listing.before, limit=listing.limit)
-    return listing.answer(found, _shape, lambda account: account.id)
+    page = partial(operations.list_accounts, _operator())
+    return listed(query, Rows("accounts", ACCOUNT), page, account=None, shape=_shape)
 
 
 @native.view(answers={201: ACCOUNT}, tags=TAGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import marshmallow
@@ -11,12 +12,13 @@ from marshmallow import fields, validate
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import native
-from billing_plugin.dialects.native.paging import Listing, PageQuery, pages
+from billing_plugin.dialects.native.paging import pages
+from billing_plugin.dialects.native.tables import ListQuery, Rows, listed
 from billing_plugin.dialects.openapi import OPEN, TEXT, TIME, nullable, shape
 from billing_plugin.operations.audit import Change
 
 
-class ChangesQuery(PageQuery):
+class ChangesQuery(ListQuery):
     """Which changes: of the balance, or (false) of everything else."""
 
     money = fields.String(load_default="false", validate=validate.OneOf(("true", "false")))
@@ -37,7 +39,7 @@ CHANGE = shape(
 )
 
 
-@native.view(answers={200: pages(CHANGE)}, tags=["Audit"])
+@native.view(answers={200: pages(CHANGE)}, csv=True, tags=["Audit"])
 @native.arguments(ChangesQuery(), location="query", unknown=marshmallow.RAISE)
 def list_changes(query: dict[str, Any]) -> Response:
     """List changes
@@ -45,15 +47,9 @@ def list_changes(query: dict[str, Any]) -> Response:
     Newest first: of limits, keys, raises, holds, allowances, items and categories, or with
     `money=true` of the balance.
     """
-    listing = Listing("changes", account_id(), query)
-    found = operations.list_changes(
-        actor(),
-        account_id(),
-        money=query["money"] == "true",
-        before=listing.before,
-        limit=listing.limit,
-    )
-    return listing.answer(found, _shape, lambda change: change.id)
+    account, money = account_id(), query["money"] == "true"
+    page = partial(operations.list_changes, actor(), account, money=money)
+    return listed(query, Rows("changes", CHANGE), page, account=account, shape=_shape)
 
 
 def _shape(change: Change) -> dict[str, Any]:

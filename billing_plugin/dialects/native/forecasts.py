@@ -19,9 +19,11 @@ from webargs.fields import DelimitedList
 from billing_plugin import operations
 from billing_plugin.dialects.arguments import whole_number
 from billing_plugin.dialects.dialect import account_id, actor, currency
-from billing_plugin.dialects.native.face import Beside, Strict, native, ok
+from billing_plugin.dialects.native.face import Beside, native
 from billing_plugin.dialects.native.items import Day
+from billing_plugin.dialects.native.reports import SCOPE, scope_of
 from billing_plugin.dialects.native.shapes import MONEY, money, pattern
+from billing_plugin.dialects.native.tables import FormatQuery, Rows, answer
 from billing_plugin.dialects.openapi import TEXT, TIME, WHOLE, Shape, many, nullable, shape, word
 from billing_plugin.money import MAX_CENTS, Exact
 from billing_plugin.operations.anomalies import LEAST_CENTS
@@ -43,7 +45,7 @@ TAGS = ["Reports"]
 _TEXT = validate.Length(min=1, max=500)
 
 
-class ChosenQuery(Strict):
+class ChosenQuery(FormatQuery):
     """Which spending it is about."""
 
     category = fields.String(load_default=None, validate=_TEXT)
@@ -66,7 +68,7 @@ class ForecastQuery(CurrencyQuery):
     coverage = whole_number(COVERAGES[0], COVERAGES[-1], default=COVERAGE)
 
 
-class RunOutQuery(Strict):
+class RunOutQuery(FormatQuery):
     """How sure the interval is to be, in percent."""
 
     coverage = whole_number(COVERAGES[0], COVERAGES[-1], default=COVERAGE)
@@ -83,7 +85,7 @@ class AnomaliesQuery(ChosenQuery):
 DAY = Shape(type="string", format="date")
 WHY = (TOO_LITTLE_HISTORY, NO_RECENT_SPEND)
 BASIS: dict[str, Any] = {
-    "from": DAY, "to": DAY, "zone": TEXT, "sources": many(TEXT), "asOf": TIME,
+    "from": DAY, "to": DAY, "scope": SCOPE, "zone": TEXT, "sources": many(TEXT), "asOf": TIME,
 }  # fmt: skip
 ONE_CURRENCY: dict[str, Any] = {**BASIS, "currency": TEXT, "otherCurrencies": many(TEXT)}
 PACE: dict[str, Any] = {"coverage": WHOLE, "method": TEXT, "days": WHOLE}
@@ -167,16 +169,15 @@ ANOMALIES = Foreseen(
     judged=WHOLE,
     unjudged=WHOLE,
 )
+RECURS = shape(
+    "Commitment",
+    "What recurs: what it comes to in a period, when it came last, and when it is due.",
+    **COMMITMENT,
+    last=DAY,
+    due=DAY,
+)
 RECURRING = Foreseen(
-    many(
-        shape(
-            "Commitment",
-            "What recurs: what it comes to in a period, when it came last, and when it is due.",
-            **COMMITMENT,
-            last=DAY,
-            due=DAY,
-        )
-    ),
+    many(RECURS),
     "RecurringMeta",
     "What all of it comes to in a month and in a year.",
     **ONE_CURRENCY,
@@ -184,7 +185,7 @@ RECURRING = Foreseen(
 )
 
 
-@native.view(answers={200: FORECAST}, refusals=(404,), tags=TAGS)
+@native.view(answers={200: FORECAST}, refusals=(404,), csv=True, tags=TAGS)
 @native.arguments(ForecastQuery(), location="query", unknown=marshmallow.RAISE)
 def forecast_month(query: dict[str, Any]) -> Response:
     """Foresee this month's spending"""
@@ -204,10 +205,11 @@ def forecast_month(query: dict[str, Any]) -> Response:
     }
     pace = {"coverage": report.coverage, "method": report.method, "days": one.days}
     currencies = [one.currency for one in report.forecasts]
-    return ok(data, meta=_meta(report.basis) | _of(wanted, currencies) | pace)
+    meta = _meta(report.basis, query) | _of(wanted, currencies) | pace
+    return answer(query, data, Rows("forecast", FORECAST), meta=meta)
 
 
-@native.view(answers={200: RUN_OUT}, tags=TAGS)
+@native.view(answers={200: RUN_OUT}, csv=True, tags=TAGS)
 @native.arguments(RunOutQuery(), location="query", unknown=marshmallow.RAISE)
 def run_out(query: dict[str, Any]) -> Response:
     """See until when the balance lasts"""
@@ -220,10 +222,11 @@ def run_out(query: dict[str, Any]) -> Response:
         "reason": found.reason,
     }
     pace = {"coverage": found.coverage, "method": found.method, "days": found.days}
-    return ok(data, meta=_meta(found.basis) | pace | {"horizonDays": found.horizon_days})
+    meta = _meta(found.basis, query) | pace | {"horizonDays": found.horizon_days}
+    return answer(query, data, Rows("run-out", RUN_OUT), meta=meta)
 
 
-@native.view(answers={200: ANOMALIES}, refusals=(404,), tags=TAGS)
+@native.view(answers={200: ANOMALIES}, refusals=(404,), csv=True, tags=TAGS)
 @native.arguments(AnomaliesQuery(), location="query", unknown=marshmallow.RAISE)
 def find_anomalies(query: dict[str, Any]) -> Response:
     """Find days out of the ordinary
@@ -244,10 +247,11 @@ def find_anomalies(query: dict[str, Any]) -> Response:
         for one in report.found
     ]
     counts = {"judged": report.judged, "unjudged": report.unjudged}
-    return ok(data, meta=_meta(report.basis) | {"leastAmount": report.least_cents} | counts)
+    meta = _meta(report.basis, query) | {"leastAmount": report.least_cents} | counts
+    return answer(query, data, Rows("anomalies", ANOMALY), meta=meta)
 
 
-@native.view(answers={200: RECURRING}, refusals=(404,), tags=TAGS)
+@native.view(answers={200: RECURRING}, refusals=(404,), csv=True, tags=TAGS)
 @native.arguments(CurrencyQuery(), location="query", unknown=marshmallow.RAISE)
 def list_commitments(query: dict[str, Any]) -> Response:
     """List what recurs
@@ -264,7 +268,8 @@ def list_commitments(query: dict[str, Any]) -> Response:
     ]
     sums = _figures("monthly", total.monthly, wanted) | _figures("yearly", total.yearly, wanted)
     currencies = [one.currency for one in report.totals]
-    return ok(data, meta=_meta(report.basis) | _of(wanted, currencies) | sums)
+    meta = _meta(report.basis, query) | _of(wanted, currencies) | sums
+    return answer(query, data, Rows("recurring", RECURS), meta=meta)
 
 
 def _chosen(query: dict[str, Any]) -> SpendFilter:
@@ -301,8 +306,9 @@ def _figures(name: str, amount: Exact | None, currency: str) -> dict[str, Any]:
     return {f"{name}{end}": figure for end, figure in zip(ENDS, told, strict=True)}
 
 
-def _meta(basis: Basis) -> dict[str, Any]:
+def _meta(basis: Basis, query: dict[str, Any]) -> dict[str, Any]:
     return {
+        **scope_of(query),
         "from": _day(basis.since),
         "to": _day(basis.until),
         "zone": basis.zone,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import marshmallow
@@ -11,7 +12,7 @@ from marshmallow import fields, validate
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
-from billing_plugin.dialects.native.paging import Listing, PageQuery, pages
+from billing_plugin.dialects.native.paging import pages
 from billing_plugin.dialects.native.shapes import (
     MONEY,
     PROVIDER,
@@ -22,6 +23,7 @@ from billing_plugin.dialects.native.shapes import (
     stated,
     usage_of,
 )
+from billing_plugin.dialects.native.tables import ListQuery, Rows, listed
 from billing_plugin.dialects.native.usage import RECORD, shape_of_record
 from billing_plugin.dialects.openapi import OPEN, TEXT, TIME, nullable, shape, word
 from billing_plugin.errors import InvalidRequest
@@ -63,7 +65,7 @@ class NothingBody(Strict):
     """Nothing needs to be said."""
 
 
-class HoldsQuery(PageQuery):
+class HoldsQuery(ListQuery):
     """Which holds."""
 
     status = fields.String(load_default=None, validate=validate.OneOf(STATUSES))
@@ -109,18 +111,16 @@ def hold(body: dict[str, Any]) -> Response:
     return ok(_shape(held.hold), 201, replayed=held.replayed)
 
 
-@native.view(answers={200: pages(HOLD)}, tags=TAGS)
+@native.view(answers={200: pages(HOLD)}, csv=True, tags=TAGS)
 @native.arguments(HoldsQuery(), location="query", unknown=marshmallow.RAISE)
 def list_holds(query: dict[str, Any]) -> Response:
     """List holds
 
     Newest first.
     """
-    listing = Listing("holds", account_id(), query)
-    found = operations.list_holds(
-        actor(), account_id(), status=query["status"], before=listing.before, limit=listing.limit
-    )
-    return listing.answer(found, _shape, lambda one: one.id)
+    account = account_id()
+    page = partial(operations.list_holds, actor(), account, status=query["status"])
+    return listed(query, Rows("holds", HOLD), page, account=account, shape=_shape)
 
 
 @native.view(answers={200: HOLD}, tags=TAGS)

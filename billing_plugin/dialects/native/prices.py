@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import marshmallow
@@ -11,8 +12,9 @@ from marshmallow import fields, validate
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, account_named, actor
 from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
-from billing_plugin.dialects.native.paging import Listing, PageQuery, pages
+from billing_plugin.dialects.native.paging import pages
 from billing_plugin.dialects.native.shapes import MODEL, Flag, pattern, time
+from billing_plugin.dialects.native.tables import ListQuery, Rows, listed
 from billing_plugin.dialects.openapi import TEXT, TIME, Shape, nullable, shape
 from billing_plugin.operations.prices import OWN_SOURCE
 from billing_plugin.operations.tariffs import UNITS
@@ -50,7 +52,7 @@ class PriceEndBody(Strict):
     at = time(load_default=None, allow_none=True)
 
 
-class PricesQuery(PageQuery):
+class PricesQuery(ListQuery):
     """Which prices: those in force at an instant; none: of any time."""
 
     at = time(load_default=None)
@@ -72,22 +74,16 @@ PRICE = shape(
 )
 
 
-@native.view(answers={200: pages(PRICE)}, tags=TAGS)
+@native.view(answers={200: pages(PRICE)}, csv=True, tags=TAGS)
 @native.arguments(PricesQuery(), location="query", unknown=marshmallow.RAISE)
 def list_prices(query: dict[str, Any]) -> Response:
     """List prices of the book
 
     Newest first: everybody's, and those of the account that is asked about.
     """
-    listing = Listing("prices", account_named(), query)
-    found = operations.list_prices(
-        actor(),
-        at=query["at"],
-        account_id=listing.account_id,
-        before=listing.before,
-        limit=listing.limit,
-    )
-    return listing.answer(found, _shape, lambda price: price.id)
+    account = account_named()
+    page = partial(operations.list_prices, actor(), at=query["at"], account_id=account)
+    return listed(query, Rows("prices", PRICE), page, account=account, shape=_shape)
 
 
 @native.view(answers={201: PRICE}, refusals=(404,), tags=TAGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import marshmallow
@@ -11,8 +12,9 @@ from marshmallow import fields, validate
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor, currency
 from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
-from billing_plugin.dialects.native.paging import Listing, PageQuery, pages
+from billing_plugin.dialects.native.paging import pages
 from billing_plugin.dialects.native.shapes import MONEY, REASON, AmountBody, amount_of, money
+from billing_plugin.dialects.native.tables import ListQuery, Rows, listed
 from billing_plugin.dialects.openapi import TEXT, TIME, nullable, shape, word
 from billing_plugin.operations.raises import DECIDE_WITHIN_S, MAX_RAISE_S
 
@@ -73,18 +75,16 @@ def request_limit_raise(body: dict[str, Any], limit_id: str) -> Response:
     return ok(_shape(wish), 201, replayed=wish.replayed)
 
 
-@native.view(answers={200: pages(RAISE)}, tags=TAGS)
-@native.arguments(PageQuery(), location="query", unknown=marshmallow.RAISE)
+@native.view(answers={200: pages(RAISE)}, csv=True, tags=TAGS)
+@native.arguments(ListQuery(), location="query", unknown=marshmallow.RAISE)
 def list_limit_raises(query: dict[str, Any]) -> Response:
     """List raises
 
     Newest first.
     """
-    listing = Listing("raises", account_id(), query)
-    found = operations.list_limit_raises(
-        actor(), account_id(), before=listing.before, limit=listing.limit
-    )
-    return listing.answer(found, _shape, lambda wish: wish.id)
+    account = account_id()
+    page = partial(operations.list_limit_raises, actor(), account)
+    return listed(query, Rows("raises", RAISE), page, account=account, shape=_shape)
 
 
 @native.view(answers={200: RAISE}, tags=TAGS)

@@ -82,11 +82,12 @@ COVERAGE = shape(
     "Coverage",
     "What a report rests on: providers of active integrations, those without anything in the"
     " period, and the newest day of which each source has something. `priced` is null where no"
-    " metered usage is asked for.",
+    " metered usage is asked for. `text` says all of it in a line.",
     providers=many(TEXT),
     missing=many(TEXT),
     newest=Shape(type="object", additionalProperties=nullable(DAY)),
     priced=nullable(PRICED),
+    text=TEXT,
 )
 SCOPE = Shape(type="object", additionalProperties=TEXT)
 BASIS: dict[str, Any] = {
@@ -162,7 +163,7 @@ def summarize(query: dict[str, Any]) -> Response:
         "to": _day(report.basis.until),
     }
     meta = _meta(report.basis, report.totals, total, partitions=True)
-    return answer(query, data, Rows("summary", SUMMARY), meta=meta | _scope(query))
+    return answer(query, data, Rows("summary", SUMMARY), meta=meta | scope_of(query))
 
 
 @native.view(answers={200: BREAKDOWN}, refusals=(404,), csv=True, tags=TAGS)
@@ -188,7 +189,7 @@ def break_down(query: dict[str, Any]) -> Response:
     ]
     totals = [one.total for one in report.currencies]
     meta = _meta(report.basis, totals, total, partitions=report.partitions)
-    return answer(query, data, Rows(f"by-{by}", PART), meta=meta | _scope(query))
+    return answer(query, data, Rows(f"by-{by}", PART), meta=meta | scope_of(query))
 
 
 @native.view(answers={200: TREND}, refusals=(404,), csv=True, tags=TAGS)
@@ -201,7 +202,7 @@ def trend(query: dict[str, Any]) -> Response:
     data = [{"date": part.key, **_figures(part, total.currency)} for part in parts]
     totals = [one.total for one in report.currencies]
     meta = _meta(report.basis, totals, total, partitions=True)
-    return answer(query, data, Rows(f"by-{interval}", STEP), meta=meta | _scope(query))
+    return answer(query, data, Rows(f"by-{interval}", STEP), meta=meta | scope_of(query))
 
 
 def _chosen(query: dict[str, Any]) -> SpendFilter:
@@ -213,11 +214,6 @@ def _chosen(query: dict[str, Any]) -> SpendFilter:
         until=query["to"],
         sources=query.get("source", ITEM_SOURCES),
     )
-
-
-def _scope(query: dict[str, Any]) -> dict[str, Any]:
-    named = {name: query[name] for name in ("category", "provider", "service")}
-    return {"scope": {name: value for name, value in named.items() if value is not None}}
 
 
 def _figures(part: Part, currency: str) -> dict[str, Any]:
@@ -261,6 +257,12 @@ def _meta(
     }
 
 
+def scope_of(query: dict[str, Any]) -> dict[str, Any]:
+    """The filters that were asked for, in the shape of SCOPE."""
+    named = {name: query.get(name) for name in ("category", "provider", "service")}
+    return {"scope": {name: value for name, value in named.items() if value is not None}}
+
+
 def coverage_told(told: Coverage) -> dict[str, Any]:
     """What a report rests on, in the shape of COVERAGE."""
     return {
@@ -268,6 +270,7 @@ def coverage_told(told: Coverage) -> dict[str, Any]:
         "missing": told.missing,
         "newest": {source: _day(day) for source, day in told.newest.items()},
         "priced": told.priced and _priced(told.priced),
+        "text": told.text,
     }
 
 

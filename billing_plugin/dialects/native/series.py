@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -13,11 +14,12 @@ from webargs.fields import DelimitedList
 from billing_plugin import operations
 from billing_plugin.dialects.arguments import whole_number
 from billing_plugin.dialects.dialect import account_id, actor
-from billing_plugin.dialects.native.face import Beside, Strict, native, ok
+from billing_plugin.dialects.native.face import Beside, native, ok
 from billing_plugin.dialects.native.items import Day
 from billing_plugin.dialects.native.reports import COVERAGE, DAYS, coverage_told
 from billing_plugin.dialects.native.shapes import MONEY, money
-from billing_plugin.dialects.openapi import FLAG, TEXT, TIME, WHOLE, Shape, many, shape
+from billing_plugin.dialects.native.tables import FormatQuery, Rows, table
+from billing_plugin.dialects.openapi import FLAG, TEXT, TIME, WHOLE, Shape, many, nullable, shape
 from billing_plugin.dialects.wire import camel
 from billing_plugin.money import Money
 from billing_plugin.operations import Series, SeriesAsked, UsageSeries, Value
@@ -41,7 +43,7 @@ def _filter() -> DelimitedList:
     return DelimitedList(fields.String(validate=validate.Length(max=500)), validate=_SOME)
 
 
-class SeriesQuery(Strict):
+class SeriesQuery(FormatQuery):
     """`from` and `to` are days of the zone, both included; `key` is the id of an API key."""
 
     since = Day(required=True, data_key="from")
@@ -100,7 +102,7 @@ class Report(Beside):
     )
 
 
-@native.view(answers={200: Report(many(GROUP))}, tags=["Reports"])
+@native.view(answers={200: Report(many(GROUP))}, csv=True, tags=["Reports"])
 @native.arguments(SeriesQuery(), location="query", unknown=marshmallow.RAISE)
 def report_usage(query: dict[str, Any]) -> Response:
     """See usage over time
@@ -114,7 +116,10 @@ def report_usage(query: dict[str, Any]) -> Response:
         {name: query[name] for name in DIMENSIONS if name in query}, query["limit"],
     )  # fmt: skip
     found = operations.report_usage(actor(), account_id(), asked)
-    return ok([_group(one, found) for one in found.series], meta=_meta(query, found))
+    meta = _meta(query, found)
+    if query["format"] == "csv":
+        return table(_rows(query, found), _lines(query, found), meta=meta)
+    return ok([_group(one, found) for one in found.series], meta=meta)
 
 
 def _values(query: dict[str, Any]) -> list[str]:
@@ -141,6 +146,30 @@ def _figure(figure: Figure) -> Any:
     if isinstance(figure, Money):
         return money(figure)
     return format(figure, "f") if isinstance(figure, Decimal) else figure
+
+
+def _rows(query: dict[str, Any], found: UsageSeries) -> Rows:
+    """One for each bucket of each group: what its uses have in common, and a column for each value
+    (three for money)."""
+    told = zip(_values(query), found.asked.values, strict=True)
+    columns: dict[str, Any] = {
+        "start": TIME,
+        "end": TIME,
+        **dict.fromkeys(found.asked.groups, TEXT),
+        **{name: nullable(MONEY) if value.is_money else TEXT for name, value in told},
+    }
+    return Rows(
+        f"usage-by-{found.asked.unit}", shape("SeriesRow", "A bucket of a group.", **columns)
+    )
+
+
+def _lines(query: dict[str, Any], found: UsageSeries) -> Iterator[dict[str, Any]]:
+    names = _values(query)
+    for one in found.series:
+        group = dict(zip(found.asked.groups, one.group, strict=True))
+        for bucket, point in zip(found.buckets, one.points, strict=True):
+            figures = dict(zip(names, map(_figure, point), strict=True))
+            yield {"start": bucket.start, "end": bucket.end, **group, **figures}
 
 
 def _meta(query: dict[str, Any], found: UsageSeries) -> dict[str, Any]:

@@ -10,15 +10,17 @@ from marshmallow import fields, validate
 
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor
-from billing_plugin.dialects.native.face import Strict, native, ok
+from billing_plugin.dialects.native.face import native, ok
+from billing_plugin.dialects.native.reports import COVERAGE, coverage_told
 from billing_plugin.dialects.native.shapes import DAY, MONEY, money
+from billing_plugin.dialects.native.tables import FormatQuery, Rows, table
 from billing_plugin.dialects.openapi import TEXT, TIME, WHOLE, many, shape
 from billing_plugin.money import split_cents
 from billing_plugin.operations.reports import SpendReport
 from billing_plugin.periods import days_between
 
 
-class SpendQuery(Strict):
+class SpendQuery(FormatQuery):
     """Whole UTC days, both included; neither: this calendar month."""
 
     to = fields.String(load_default=None, validate=DAY)
@@ -43,7 +45,7 @@ FLAGGED = shape(
 )
 SPEND = shape(
     "Spend",
-    "Spend with its period (half-open), zone and source.",
+    "Spend with its period (half-open), zone and source, as of when, and what it rests on.",
     periodStart=TIME,
     periodEnd=TIME,
     zone=TEXT,
@@ -53,16 +55,21 @@ SPEND = shape(
     count=WHOLE,
     groups=many(GROUP),
     flagged=FLAGGED,
+    asOf=TIME,
+    coverage=COVERAGE,
 )
 
 
-@native.view(answers={200: SPEND}, tags=["Reports"])
+@native.view(answers={200: SPEND}, csv=True, tags=["Reports"])
 @native.arguments(SpendQuery(), location="query", unknown=marshmallow.RAISE)
 def report_spend(query: dict[str, Any]) -> Response:
     """Report spend"""
     period = days_between(query["first"], query["to"])
     report = operations.report_spend(actor(), account_id(), period, group_by=query["groupBy"])
-    return ok(_shape(report))
+    told = _shape(report)
+    if query["format"] == "csv":
+        return table(Rows(f"spend-by-{query['groupBy']}", GROUP), told["groups"], meta=told)
+    return ok(told)
 
 
 def _shape(report: SpendReport) -> dict[str, Any]:
@@ -82,4 +89,6 @@ def _shape(report: SpendReport) -> dict[str, Any]:
         "count": report.count,
         "groups": groups,
         "flagged": {"amount": money(report.flagged.amount), "count": report.flagged.count},
+        "asOf": report.as_of,
+        "coverage": coverage_told(report.coverage),
     }

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
 from functools import partial
+from operator import attrgetter
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple, TypeVar
 
@@ -21,6 +22,7 @@ from marshmallow import fields, validate
 from billing_plugin.context import snapshot
 from billing_plugin.dialects.dialect import instance
 from billing_plugin.dialects.native.face import Strict, ok
+from billing_plugin.dialects.native.paging import Listing, PageQuery
 from billing_plugin.dialects.native.shapes import MONEY
 from billing_plugin.dialects.openapi import CSV, Shape, nullable
 from billing_plugin.dialects.wire import plain
@@ -31,8 +33,15 @@ FORMATS = ("json", "csv")
 T = TypeVar("T")
 _PIECE = 65_536  # bytes that are sent at a time
 _IN_MEMORY = 2**20  # bytes; a longer file is on disk
+_AT_ONCE = 100  # of a list by ids
+_ID = attrgetter("id")
 _OF_A_PAGE = ("limit", "cursor", "offset")
-_CURRENCY = "currency"
+# of `meta`, what stands in each line of a report's file
+_ABOUT = (
+    "currency", "otherCurrencies", "from", "to", "periodStart", "periodEnd", "unit", "zone",
+    "source", "sources", "scope", "asOf", "partitions", "limitReached", "coverage", "method",
+    "days", "horizonDays", "leastAmount",
+)  # fmt: skip
 
 
 class FormatQuery(Strict):
@@ -41,8 +50,12 @@ class FormatQuery(Strict):
     format = fields.String(load_default="json", validate=validate.OneOf(FORMATS))
 
 
+class ListQuery(FormatQuery, PageQuery):
+    """A page of a list, or all of it in a file."""
+
+
 class Rows(NamedTuple):
-    """What a file is called, and the shape of its rows."""
+    """What a list or its file is called, and the shape of its rows."""
 
     name: str
     shape: Shape
@@ -51,11 +64,18 @@ class Rows(NamedTuple):
 def answer(
     query: Mapping[str, Any], data: Any, rows: Rows, *, meta: dict[str, Any] | None = None
 ) -> Response:
-    """The data in JSON, `meta` beside it; or as a file, with the currency in each line."""
+    """The data in JSON, `meta` beside it; or as a file, with what it is about in each line."""
     if query["format"] != "csv":
         return ok(data, meta=meta)
-    also = {} if meta is None else {_CURRENCY: meta[_CURRENCY]}
-    lines = data if isinstance(data, list) else [data]
+    return table(rows, data if isinstance(data, list) else [data], meta=meta or {})
+
+
+def table(rows: Rows, lines: Iterable[dict[str, Any]], *, meta: Mapping[str, Any]) -> Response:
+    """Lines as a file, with what they are about in each; their coverage is told in words."""
+    also = {name: meta[name] for name in _ABOUT if name in meta}
+    covered = also.get("coverage")
+    if isinstance(covered, dict):
+        also["coverage"] = covered["text"]
     return _table(rows, ({**also, **line} for line in lines), more=tuple(also))
 
 
@@ -79,6 +99,23 @@ def whole(
 ) -> Response:
     """All of a list as a file; `page` finds those after a place (None: the first)."""
     return _table(rows, map(shape, _every(page, place_of)))
+
+
+def listed(
+    query: dict[str, Any],
+    rows: Rows,
+    page: Callable[..., Sequence[T]],
+    *,
+    account: str | None,
+    shape: Callable[[T], dict[str, Any]],
+) -> Response:
+    """A page of a list by ids, or all of it as a file; `page` finds `limit` of them that come
+    `before` an id. Raises InvalidRequest for a page of a file."""
+    if is_file(query):
+        found = partial(page, limit=_AT_ONCE)
+        return whole(rows, lambda last: found(before=last), shape=shape, place_of=_ID)
+    listing = Listing(rows.name, account, query)
+    return listing.answer(page(before=listing.before, limit=listing.limit), shape, _ID)
 
 
 def download(name: str, write: Callable[[IO[bytes]], Any]) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import marshmallow
@@ -12,7 +13,7 @@ from marshmallow import fields, validate
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor, currency
 from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
-from billing_plugin.dialects.native.paging import Listing, PageQuery, pages
+from billing_plugin.dialects.native.paging import pages
 from billing_plugin.dialects.native.shapes import (
     DAY,
     DECIMAL,
@@ -25,7 +26,7 @@ from billing_plugin.dialects.native.shapes import (
     time,
     usage_of,
 )
-from billing_plugin.dialects.native.tables import FormatQuery, Rows, is_file, whole
+from billing_plugin.dialects.native.tables import ListQuery, Rows, listed
 from billing_plugin.dialects.openapi import (
     FLAG,
     OPEN,
@@ -70,7 +71,7 @@ class BatchBody(Strict):
     records = fields.List(fields.Nested(UsageBody), required=True, validate=validate.Length(min=1))
 
 
-class UsageQuery(FormatQuery, PageQuery):
+class UsageQuery(ListQuery):
     """Whole UTC days of `effectiveAt`, both included; neither: all."""
 
     to = fields.String(load_default=None, validate=DAY)
@@ -163,17 +164,9 @@ def list_usage(query: dict[str, Any]) -> Response:
     Newest first, corrections included.
     """
     period = days_between(query["first"], query["to"])
-    of = actor(), account_id()
-    if is_file(query):
-        return whole(
-            Rows("usage", RECORD),
-            lambda before: operations.list_usage(*of, period=period, before=before, limit=100),
-            shape=shape_of_record,
-            place_of=lambda record: record.id,
-        )
-    listing = Listing("usage", account_id(), query)
-    found = operations.list_usage(*of, period=period, before=listing.before, limit=listing.limit)
-    return listing.answer(found, shape_of_record, lambda record: record.id)
+    account = account_id()
+    page = partial(operations.list_usage, actor(), account, period=period)
+    return listed(query, Rows("usage", RECORD), page, account=account, shape=shape_of_record)
 
 
 @native.view(answers={200: RECORD}, tags=TAGS)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from billing_plugin import Actor, Billing, operations
 from billing_plugin.dialects.native.accounts import ACCOUNT
 from tests.dialects.faces import DESK, NATIVE, assert_refused, data, fits, staffed
+from tests.dialects.native.test_tables import rows_of
 from tests.factories import Caller, account_with, app_with
 
 ONE, ALL = f"{NATIVE}/account", f"{NATIVE}/accounts"
@@ -37,6 +38,18 @@ def test_an_operator_opens_an_account_once(billing: Billing) -> None:
     assert [one["id"] for one in data(client.get(ALL, headers=DESK))] == [made["id"]]
 
 
+def test_an_operator_has_all_accounts_in_a_file(billing: Billing) -> None:
+    operations.create_account(billing.operator(), "=Ann()")
+    mine = account_with(billing, "7.000000001")
+    staffed(billing)
+    client = app_with(billing).test_client()
+    rows = rows_of(client.get(f"{ALL}?format=csv", headers=DESK))
+    assert [one["id"] for one in rows] == [one["id"] for one in data(client.get(ALL, headers=DESK))]
+    assert {"'=Ann()"} < {one["name"] for one in rows}
+    [row] = [one for one in rows if one["id"] == mine.account_id]
+    assert (row["available.amount"], row["available.cents"]) == ("7.000000001", "700")
+
+
 def test_an_operator_names_the_account_it_asks_about(billing: Billing, actor: Actor) -> None:
     staffed(billing)
     client = app_with(billing).test_client()
@@ -57,7 +70,8 @@ def test_a_key_cannot_name_another_account(billing: Billing, call: Caller, actor
 
 
 def test_no_account_opens_or_lists_others(billing: Billing, call: Caller, actor: Actor) -> None:
-    assert_refused(call("GET", ALL), "native", 403, "FORBIDDEN")
+    for path in (ALL, f"{ALL}?format=csv"):
+        assert_refused(call("GET", path), "native", 403, "FORBIDDEN")
     assert_refused(call("POST", ALL, json={"name": "x"}), "native", 403, "FORBIDDEN")
     given = billing.actor(str(actor.account_id), scopes=frozenset({"accounts:write"}))
     billing.authenticate = lambda request: given

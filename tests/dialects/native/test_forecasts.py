@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from billing_plugin.dialects.native.forecasts import (
 )
 from tests.deeds import spend
 from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.native.test_tables import table
 from tests.factories import START, Caller, app_with, token_of
 from tests.operations.spending import TODAY, before, enter
 
@@ -36,7 +38,7 @@ def ask(call: Caller, report: str, query: str = "") -> tuple[Any, dict[str, Any]
 
 def basis(first: str, last: str, *sources: str) -> dict[str, Any]:
     return {
-        "from": first, "to": last, "zone": "UTC", "asOf": "2026-03-09T14:32:00.000Z",
+        "from": first, "to": last, "scope": {}, "zone": "UTC", "asOf": "2026-03-09T14:32:00.000Z",
         "sources": list(sources or ("focus", "manual", "sync")),
     }  # fmt: skip
 
@@ -127,6 +129,59 @@ def test_a_pace_that_is_unknown_is_no_day(call: Caller) -> None:
     told, _ = ask(call, "run-out", "coverage=50")
     assert (told["earliest"], told["expected"], told["latest"]) == (None, None, None)
     assert told["reason"] == "too_little_history"
+
+
+def test_a_forecast_is_a_line_of_a_file(call: Caller, actor: Actor) -> None:
+    _, [line] = table(call, "reports/forecast?coverage=90&currency=USD")
+    assert (line["expectedAmount"], line["reason"]) == ("", "too_little_history")
+    enter(actor, "2.004", *before(60)), enter(actor, "1", TODAY, currency="EUR")
+    enter(actor, "49", date(2026, 2, 20), name="=Pro", recurring=True, period="monthly")
+    told, _ = ask(call, "forecast", "coverage=90")
+    _, [line] = table(call, "reports/forecast?coverage=90")
+    assert json.loads(line.pop("recurring")) == told.pop("recurring")
+    assert {name: line[name] for name in told} == {
+        name: "" if value is None else str(value) for name, value in told.items()
+    }
+    assert (line["from"], line["to"], line["otherCurrencies"]) == (
+        "2026-03-01", "2026-03-31", '["EUR"]',
+    )  # fmt: skip
+    assert (line["coverage"], line["method"], line["days"]) == ("90", "weekday_means", "60")
+
+
+def test_odd_days_and_what_recurs_are_lines_of_a_file(call: Caller, actor: Actor) -> None:
+    enter(actor, "2", *before(60)[1:], provider="=p")
+    enter(actor, "49", date(2026, 2, 20), name="=Pro", recurring=True, period="monthly")
+    _, lines = table(call, "reports/anomalies?leastAmount=150")
+    assert [(one["date"], one["provider"], one["amountExact"], one["usualExact"])
+            for one in lines] == [
+        ("2026-03-08", "", "0.00", "2.00"), ("2026-03-08", "'=p", "0.00", "2.00"),
+    ]  # fmt: skip
+    assert {(one["currency"], one["leastAmount"]) for one in lines} == {("USD", "150")}
+    _, [line] = table(call, "reports/recurring")
+    assert (line["name"], line["amount"], line["due"], line["currency"]) == (
+        "'=Pro", "4900", "2026-03-20", "USD",
+    )  # fmt: skip
+    assert table(call, "reports/recurring?currency=EUR")[1] == []
+
+
+def test_the_day_without_balance_is_a_line_of_a_file(call: Caller) -> None:
+    _, [line] = table(call, "reports/run-out?coverage=50")
+    assert (line["available.amount"], line["available.cents"], line["expected"]) == (
+        "100.00", "10000", "",
+    )  # fmt: skip
+    assert (line["reason"], line["coverage"], line["horizonDays"]) == (
+        "too_little_history", "50", "365",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("report", ["forecast", "anomalies", "recurring"])
+def test_the_filters_are_told(call: Caller, actor: Actor, report: str) -> None:
+    enter(actor, "9", TODAY, recurring=True, period="monthly")
+    _, meta = ask(call, report, "provider=p")
+    assert meta["scope"] == {"provider": "p"}
+    _, lines = table(call, f"reports/{report}?provider=p")
+    told = [] if report == "anomalies" else ['{"provider": "p"}']
+    assert [one["scope"] for one in lines] == told
 
 
 @pytest.mark.parametrize("report", ["forecast", "anomalies", "recurring"])

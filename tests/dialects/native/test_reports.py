@@ -58,6 +58,7 @@ def test_the_sum_is_rounded_once(call: Caller) -> None:
         "coverage": {
             "providers": [], "missing": [], "priced": None,
             "newest": {"focus": None, "manual": "2026-03-09", "sync": None},
+            "text": "no connected provider; newest focus never, manual 2026-03-09, sync never",
         },
     }  # fmt: skip
 

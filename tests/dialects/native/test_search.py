@@ -9,6 +9,7 @@ import pytest
 
 from billing_plugin.dialects.native.items import ITEM
 from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.native.test_tables import table
 from tests.factories import Caller
 
 PATH = f"{NATIVE}/search"
@@ -39,5 +40,20 @@ def test_an_item_found_is_the_item(call: Caller) -> None:
     assert found == data(call("GET", f"{NATIVE}/items/{found['id']}"))
 
 
+def test_a_file_has_what_is_found_in_its_order(call: Caller) -> None:
+    evil = {"name": "=disk()", "amountExact": "-0.005", "provider": "@p", "tags": ["b"]}
+    made = data(call("POST", f"{NATIVE}/items", json=evil), 201)
+    for query in ("q=disk", "q=disk&limit=2", "q=disk&provider=p1", "q=nothing"):
+        response, lines = table(call, f"search?{query}")
+        told = data(call("GET", f"{PATH}?{query}"))
+        assert [one["id"] for one in lines] == [one["id"] for one in told]
+        assert response.headers["Content-Disposition"] == 'attachment; filename="search.csv"'
+    _, [line] = table(call, "search?q=b")
+    assert (line["id"], line["name"], line["provider"]) == (made["id"], "'=disk()", "'@p")
+    assert (line["amountExact"], line["tags"]) == ("-0.005", '["b"]')
+
+
 def test_an_unknown_category_is_not_found(call: Caller) -> None:
-    assert_refused(call("GET", f"{PATH}?q=disk&category=nowhere"), "native", 404, "NOT_FOUND")
+    for also in ("", "&format=csv"):
+        response = call("GET", f"{PATH}?q=disk&category=nowhere{also}")
+        assert_refused(response, "native", 404, "NOT_FOUND")

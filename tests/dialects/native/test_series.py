@@ -11,6 +11,8 @@ import pytest
 from billing_plugin import Actor, Money, operations
 from billing_plugin.dialects.native.series import GROUP, Report
 from billing_plugin.operations import Usage
+from tests.dialects.faces import NATIVE
+from tests.dialects.native.test_tables import table
 from tests.factories import START, Caller
 
 QUERY = "/api/v1/billing/reports/series?from=2026-03-08&to=2026-03-10"
@@ -57,3 +59,39 @@ def test_groups_values_and_filters(call: Caller, used: Actor) -> None:
     )
     assert meta["scope"] == {"model": ["b", "c"]}
     assert (only["group"], only["points"][0]["values"][0]["amount"]) == ([""], "0.01")
+
+
+def test_a_file_has_a_line_for_each_bucket_of_each_group(call: Caller, used: Actor) -> None:
+    path = QUERY.removeprefix(f"{NATIVE}/")
+    response, lines = table(
+        call, f"{path}&groupBy=model,agent&values=cost,cost:min,cost:count,inputTokens:avg"
+    )
+    name = 'attachment; filename="usage-by-day.csv"'
+    assert response.headers["Content-Disposition"] == name
+    assert [(one["model"], one["agent"], one["start"]) for one in lines] == [
+        (model, "", f"2026-03-{day}T00:00:00Z") for model in "ab" for day in ("08", "09", "10")
+    ]
+    nothing = ["0.00", "0", "", "0", ""]
+    told = ("cost.amount", "cost.cents", "cost:min.amount", "cost:count", "inputTokens:avg")
+    assert [[one[name] for name in told] for one in lines] == [
+        nothing, ["3.50", "350", "1.00", "2", "6.500"], nothing,
+        ["0.01", "1", "0.01", "1", "1.000"], nothing, nothing,
+    ]  # fmt: skip
+    meta = ask(call, "&groupBy=model,agent")[1]
+    about = {
+        "from": "2026-03-08", "to": "2026-03-10", "unit": "day", "zone": "UTC", "scope": "{}",
+        "source": "metered", "asOf": "2026-03-09T14:32:00Z", "limitReached": "false",
+        "coverage": meta["coverage"]["text"],
+    }  # fmt: skip
+    assert all(about.items() <= one.items() for one in lines)
+
+
+def test_a_file_of_the_greatest_groups_says_that_there_are_more(call: Caller, used: Actor) -> None:
+    path = QUERY.removeprefix(f"{NATIVE}/")
+    evil = Usage("=1+1", "-p", cost=Money.parse("9"), effective_at=START)
+    operations.record_usage(used, str(used.account_id), evil)
+    _, lines = table(call, f"{path}&unit=none&zone=Asia/Kathmandu&groupBy=provider,model&limit=1")
+    [line] = lines
+    assert (line["provider"], line["model"], line["limitReached"]) == ("'-p", "'=1+1", "true")
+    assert (line["start"], line["end"]) == ("2026-03-07T18:15:00Z", "2026-03-10T18:15:00Z")
+    assert table(call, f"{path}&groupBy=model&model=nothing")[1] == []

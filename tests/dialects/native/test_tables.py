@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from typing import Any
 
 import pytest
 
-from billing_plugin import Actor, Money, operations
+from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.money import Exact
 from billing_plugin.operations import ItemDraft, Usage
 from tests.dialects.faces import NATIVE, assert_refused, data
 from tests.factories import Caller
 from tests.operations.spending import before, enter
 
-LISTS = ("items", "usage", "ledger", "categories")
-REPORTS = ("reports/summary", "reports/breakdown?by=tag", "reports/trend?interval=day")
+IN_PAGES = ("items", "usage", "ledger", "holds", "changes", "raises", "prices")
+LISTS = (*IN_PAGES, "categories")
+REPORTS = (
+    "reports/summary", "reports/breakdown?by=tag", "reports/trend?interval=day",
+    "reports/forecast", "reports/run-out?coverage=90",
+)  # fmt: skip
 EVIL = "=cmd|' /C calc'!A0"
 
 
 @pytest.fixture(autouse=True)
-def filled(actor: Actor) -> None:
+def filled(billing: Billing, actor: Actor) -> None:
     account = str(actor.account_id)
     operations.create_category(actor, account, EVIL)
     draft = ItemDraft(
@@ -31,11 +36,21 @@ def filled(actor: Actor) -> None:
     operations.create_item(actor, account, draft)
     used = Usage("-m", cost=Money.parse("0.000000001"), metadata={"a": "=1"}, provider="+p")
     operations.record_usage(actor, account, used)
+    operations.hold(actor, account, Money.parse("0.000000001"), model="=m", metadata={"a": "=1"})
+    limit = operations.set_limit(actor, account, Money.parse("1000")).limit
+    dollar = Money.parse("1")
+    operations.request_limit_raise(actor, account, limit.id, amount=dollar, lasts_s=60, reason=EVIL)
+    operations.set_price(billing.operator(), "p", "@m", prices={"input_tokens": "0.000000000001"})
 
 
 def table(call: Caller, path: str) -> tuple[Any, list[dict[str, str]]]:
-    """The answer, and its rows; whatever could be run has an apostrophe before it."""
+    """The answer, and its rows."""
     response = call("GET", f"{NATIVE}/{path}{'&' if '?' in path else '?'}format=csv")
+    return response, rows_of(response)
+
+
+def rows_of(response: Any) -> list[dict[str, str]]:
+    """The rows of a file, which is one that no spreadsheet runs."""
     assert (response.status_code, response.content_type) == (200, "text/csv; charset=utf-8")
     assert int(response.headers["Content-Length"]) == len(response.data)
     cells = list(csv.reader(io.StringIO(response.text, newline=""), strict=True))
@@ -43,7 +58,7 @@ def table(call: Caller, path: str) -> tuple[Any, list[dict[str, str]]]:
         assert not cell.startswith(("=", "+", "@", "\t", "\r", "\n"))
         assert not cell.startswith("-") or Exact.parse(cell)
     header, *rows = cells
-    return response, [dict(zip(header, row, strict=True)) for row in rows]
+    return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 @pytest.mark.parametrize("path", [*LISTS, *REPORTS])
@@ -57,8 +72,10 @@ def test_a_file_shows_what_is_shown(call: Caller, path: str) -> None:
 
 
 FILES = {
-    "items": "items", "usage": "usage", "ledger": "ledger", "categories": "categories",
-    "reports/summary": "summary", "reports/breakdown": "by-provider", "reports/trend": "by-month",
+    **{name: name for name in LISTS}, "reports/summary": "summary",
+    "reports/breakdown": "by-provider", "reports/trend": "by-month",
+    "reports/forecast": "forecast", "reports/run-out": "run-out",
+    "reports/anomalies": "anomalies", "reports/recurring": "recurring",
 }  # fmt: skip
 
 
@@ -93,6 +110,21 @@ def test_the_exact_amount_and_its_cents_are_there(call: Caller) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("report", ["summary", "breakdown", "trend"])
+def test_each_line_of_a_report_says_what_it_is_about(call: Caller, report: str) -> None:
+    query = "from=2026-03-01&to=2026-03-09&source=metered,manual&provider=%2Bp"
+    meta = call("GET", f"{NATIVE}/reports/{report}?{query}").json["meta"]
+    _, rows = table(call, f"reports/{report}?{query}")
+    assert len(rows) == 1
+    about = {
+        "from": "2026-03-01", "to": "2026-03-09", "zone": "UTC", "currency": "USD",
+        "sources": '["manual", "metered"]', "scope": '{"provider": "+p"}', "otherCurrencies": "[]",
+        "asOf": "2026-03-09T14:32:00Z", "coverage": meta["coverage"]["text"], "partitions": "true",
+    }  # fmt: skip
+    assert about.items() <= rows[0].items()
+    assert "100.0 % of metered spend priced" in about["coverage"]
+
+
 @pytest.mark.parametrize("size", [1, 2, 1000])
 def test_a_list_is_whole_whatever_its_pages(
     call: Caller, actor: Actor, monkeypatch: pytest.MonkeyPatch, size: int
@@ -121,7 +153,41 @@ def test_more_than_a_page_of_uses_and_entries(call: Caller, actor: Actor) -> Non
     assert today == []
 
 
-@pytest.mark.parametrize("path", ["items", "usage", "ledger"])
+def test_what_is_kept_about_an_account_is_there(call: Caller) -> None:
+    _, [hold] = table(call, "holds?status=open")
+    assert (hold["model"], hold["metadata"], hold["captured.amount"]) == ("'=m", '{"a": "=1"}', "")
+    assert (hold["amount.amount"], hold["amount.currency"]) == ("0.000000001", "USD")
+    _, [wish] = table(call, "raises")
+    assert (wish["reason"], wish["status"], wish["amount.cents"]) == (f"'{EVIL}", "pending", "100")
+    _, [price] = table(call, "prices")
+    assert (price["model"], price["prices"]) == ("'@m", '{"input_tokens": "0.000000000001"}')
+    assert (price["accountId"], price["validUntil"]) == ("", "")
+    _, changes = table(call, "changes")
+    told = data(call("GET", f"{NATIVE}/changes"))
+    assert [one["id"] for one in changes] == [one["id"] for one in told]
+    assert json.loads(changes[0]["after"]) == told[0]["after"]
+    _, [moved, *_] = table(call, "changes?money=true")
+    assert moved["action"] not in {one["action"] for one in changes}
+    assert table(call, "holds?status=captured")[1] == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("path", ["usage", "holds", "changes"])
+def test_a_list_by_ids_is_whole_whatever_its_pages(
+    call: Caller, actor: Actor, monkeypatch: pytest.MonkeyPatch, path: str, size: int
+) -> None:
+    monkeypatch.setattr("billing_plugin.dialects.native.tables._AT_ONCE", size)
+    for _ in range(3):
+        operations.hold(actor, str(actor.account_id), Money.parse("1"))
+        operations.record_usage(actor, str(actor.account_id), Usage("m", cost=Money.parse("1")))
+    _, rows = table(call, path)
+    assert [row["id"] for row in rows] == [
+        one["id"] for one in data(call("GET", f"{NATIVE}/{path}"))
+    ]
+    assert len(rows) > 3
+
+
+@pytest.mark.parametrize("path", IN_PAGES)
 @pytest.mark.parametrize("page", ["limit=1", "cursor=AAAA"])
 def test_a_page_of_a_file_is_refused(call: Caller, path: str, page: str) -> None:
     response = call("GET", f"{NATIVE}/{path}?format=csv&{page}")
@@ -130,6 +196,6 @@ def test_a_page_of_a_file_is_refused(call: Caller, path: str, page: str) -> None
 
 
 def test_what_is_not_found_is_refused_before_the_file_begins(call: Caller) -> None:
-    for path in ("items", "reports/trend"):
+    for path in ("items", "reports/trend", "reports/forecast"):
         response = call("GET", f"{NATIVE}/{path}?format=csv&category=nobody")
         assert_refused(response, "native", 404, "NOT_FOUND")
