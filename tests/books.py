@@ -10,7 +10,7 @@ TABLES = (
     *("limit_counter", "topup", "integration", "sync_job", "snapshot", "schedule_slot"),
     *("price", "price_version"),
     *("category", "item", "item_tag", "spend_day", "spend_month", "spend_date", "spend_tag"),
-    *("spend_tag_day", "spend_delta", "item_search"),
+    *("spend_provider_day", "spend_tag_day", "spend_delta", "item_search"),
     *("hold", "usage_rollup", "limit_notice", "limit_raise", "credit_grant", "audit"),
 )
 

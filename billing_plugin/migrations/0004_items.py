@@ -113,6 +113,14 @@ TABLES = (
         source TEXT NOT NULL,
         {sums},
         PRIMARY KEY (account_id, day, currency, source)){clustered}""",
+    """CREATE TABLE billing_spend_provider_day (
+        account_id TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        day TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        source TEXT NOT NULL,
+        {sums},
+        PRIMARY KEY (account_id, provider, day, currency, source)){clustered}""",
     """CREATE TABLE billing_spend_tag (
         account_id TEXT NOT NULL,
         month TEXT NOT NULL,

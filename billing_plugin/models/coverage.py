@@ -12,6 +12,19 @@ from billing_plugin.models.spend import METERED, Asked
 from billing_plugin.periods import days
 
 _USED_DAYS = "SELECT MAX(day) FROM billing_usage_rollup WHERE account_id = ?"
+_NEWEST_SQLITE = (
+    f"SELECT day FROM {DATE.table} WHERE account_id = ? AND source = ? AND items > 0"
+    " ORDER BY day DESC LIMIT 1"
+)
+_NEWEST = f"""
+WITH changed AS (SELECT day, SUM(items) AS items FROM {DELTA}
+  WHERE account_id = ? AND source = ? AND tag IS NULL GROUP BY day)
+SELECT GREATEST(
+  (SELECT day FROM {DATE.table} d WHERE account_id = ? AND source = ? AND items > 0
+    AND NOT EXISTS (SELECT 1 FROM changed c WHERE c.day = d.day) ORDER BY day DESC LIMIT 1),
+  (SELECT MAX(c.day) FROM changed c WHERE c.items + COALESCE((SELECT SUM(d.items)
+    FROM {DATE.table} d WHERE d.account_id = ? AND d.source = ? AND d.day = c.day), 0) > 0))
+"""
 _HAS_ITEMS = (
     "EXISTS (SELECT 1 FROM billing_item x WHERE x.account_id = i.account_id"
     " AND x.provider = i.provider AND x.date >= ? AND x.date < ? AND x.source IN ({sources}))"
@@ -54,24 +67,19 @@ def connected(asked: Asked) -> dict[str, bool]:
 
 def newest_days(asked: Asked) -> dict[str, str | None]:
     """The newest UTC day of which each source has something, whatever days are asked for."""
-    days_of_items = f"SELECT source, day, items FROM {DATE.table} WHERE account_id = ?"
-    values = [asked.account_id]
-    if not is_sqlite():  # which has no deltas
-        days_of_items += (
-            f" UNION ALL SELECT source, day, items FROM {DELTA} WHERE account_id = ?"
-            " AND tag IS NULL"
-        )
-        values *= 2
-    rows = fetch_all(
-        "SELECT source, MAX(day) FROM (SELECT source, day"
-        f" FROM ({days_of_items}) every_day GROUP BY 1, 2 HAVING SUM(items) > 0) filled GROUP BY 1",
-        values,
-    )
-    found: dict[str, str | None] = dict.fromkeys(asked.sources)
-    found |= {source: day for source, day in rows if source in found}
-    if METERED in found:
-        [found[METERED]] = fetch_one(_USED_DAYS, (asked.account_id,)) or [None]
-    return found
+    return {source: _newest_day(asked.account_id, source) for source in asked.sources}
+
+
+def _newest_day(account_id: str, source: str) -> str | None:
+    """Sums are read from the newest day on until there is one; so are the days of deltas."""
+    if source == METERED:
+        sql, values = _USED_DAYS, [account_id]
+    elif is_sqlite():  # which has no deltas
+        sql, values = _NEWEST_SQLITE, [account_id, source]
+    else:
+        sql, values = _NEWEST, [account_id, source] * 3
+    [day] = fetch_one(sql, values) or [None]
+    return day
 
 
 def metered(asked: Asked) -> Metered:

@@ -7,9 +7,10 @@ whoever appends every 256th folds the account's; every report adds deltas to sum
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import peewee
@@ -67,7 +68,8 @@ MONTH = Rollup("billing_spend_month", f"month, {DETAILS}")
 DATE = Rollup("billing_spend_date", "day, currency, source")
 TAG = Rollup("billing_spend_tag", "month, currency, source, provider, tag", of_tags=True)
 TAG_DAY = Rollup("billing_spend_tag_day", "day, currency, source, tag", of_tags=True)
-EVERY = (DAY, MONTH, DATE, TAG_DAY, TAG)
+PROVIDER_DAY = Rollup("billing_spend_provider_day", "provider, day, currency, source")
+EVERY = (DAY, MONTH, DATE, PROVIDER_DAY, TAG_DAY, TAG)
 Sums = dict[Any, list[int]]  # by a key: nanos, attos, items
 
 
@@ -134,9 +136,10 @@ def _add(account_id: str, cells: Mapping[Cell, list[int]]) -> None:
     """Adds cells to the sums, in order of their keys: nobody waits in a ring."""
     for rollup in EVERY:
         sums: Sums = {}
+        key_of = _key_of(rollup)
         for cell, change in cells.items():
             if (cell.tag is not None) == rollup.of_tags:
-                _count(sums, _key(cell, rollup), change)
+                _count(sums, key_of(cell), change)
         rows = [(*key, *_fitting(sums[key])) for key in sorted(sums)]
         if is_sqlite():
             execute_many(_upsert(rollup), ((account_id, *row) for row in rows))
@@ -145,13 +148,14 @@ def _add(account_id: str, cells: Mapping[Cell, list[int]]) -> None:
             execute(_upsert_all(rollup), (account_id, *columns))
 
 
-def _key(cell: Cell, rollup: Rollup) -> Row:
-    if rollup is DATE:
-        return cell[:3]
-    day = cell.day[:7] if rollup in (MONTH, TAG) else cell.day
-    if rollup.of_tags:
-        return (day, *cell[1 : 4 if rollup is TAG else 3], cell.tag)
-    return (day, *cell[1:7])
+@lru_cache
+def _key_of(rollup: Rollup) -> Callable[[Cell], Row]:
+    """What of a cell is the key; a month stands first in it."""
+    first, *rest = rollup.key.split(", ")
+    if first != "month":
+        return attrgetter(first, *rest)
+    others: Callable[[Cell], Row] = attrgetter(*rest)
+    return lambda cell: (cell.day[:7], *others(cell))
 
 
 def _append(account_id: str, cells: Mapping[Cell, list[int]]) -> None:

@@ -14,7 +14,17 @@ from billing_plugin.context import is_sqlite
 from billing_plugin.models import items
 from billing_plugin.models.base import Row, fetch_all, places
 from billing_plugin.models.item_pages import among, same
-from billing_plugin.models.rollups import DATE, DAY, DELTA, MONTH, TAG, TAG_DAY, within_64_bits
+from billing_plugin.models.rollups import (
+    DATE,
+    DAY,
+    DELTA,
+    MONTH,
+    PROVIDER_DAY,
+    TAG,
+    TAG_DAY,
+    Rollup,
+    within_64_bits,
+)
 from billing_plugin.money import Exact
 from billing_plugin.periods import days
 
@@ -53,11 +63,6 @@ class Asked(NamedTuple):
     categories: Sequence[str] | None = None
     provider: str | None = None
     service_id: str | None = None
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether it asks for more than sources and days."""
-        return (self.categories, self.provider, self.service_id) != (None, None, None)
 
 
 class Sum(NamedTuple):
@@ -135,16 +140,24 @@ def items_of(asked: Asked) -> tuple[str, Sequence[Any]]:
 
 
 def _parts(asked: Asked, group: str) -> list[_Part]:
-    if group in _TIMES and not asked.is_narrow:
-        return [_Part(DATE.table, group, *_days(asked.span))]
-    if group in (BY_DAY, BY_DAY_AND_PROVIDER):
-        return [_Part(DAY.table, group, *_days(asked.span))]
+    by_date = _by_date(asked, group)
+    if by_date:
+        return [_Part(by_date.table, group, *_days(asked.span))]
     months, edges = pieces(asked.span)
     parts = [_Part(DAY.table, group, *_days(edge)) for edge in edges]
     if months:
         key = "month" if group == BY_MONTH else group
         parts.append(_Part(MONTH.table, key, *_months(months), time="month"))
     return parts
+
+
+def _by_date(asked: Asked, group: str) -> Rollup | None:
+    """The sums by day to read for months as well: there are few, or a day is asked for."""
+    if (asked.categories, asked.service_id) != (None, None):
+        return DAY if group in (BY_DAY, BY_DAY_AND_PROVIDER) else None
+    if group == BY_DAY_AND_PROVIDER or (asked.provider is not None and group in _TIMES):
+        return PROVIDER_DAY
+    return DATE if group in _TIMES else None
 
 
 def _parts_of_tags(asked: Asked) -> tuple[list[_Part], list[Span]]:

@@ -49,7 +49,15 @@ EFFECTS: dict[str, dict[str, int]] = {
     "create_category": {"category": 1, "audit": 1},
 }
 # where the sums of items stand, by database: the doctor counts them
-SUMS = ("spend_day", "spend_month", "spend_date", "spend_tag", "spend_tag_day", "spend_delta")
+SUMS = (
+    "spend_day",
+    "spend_month",
+    "spend_date",
+    "spend_provider_day",
+    "spend_tag",
+    "spend_tag_day",
+    "spend_delta",
+)
 WITHOUT_A_KEY = {"capture", "reverse_entry"}  # once by what they are about
 # known by other names here; of rerating the second is nothing by itself (tests/operations)
 OTHERWISE = {"record_usage", "capture", "reverse_entry", "rerate_usage"}

@@ -28,6 +28,24 @@ def test_days_go_back_when_items_go(billing: Billing, actor: Actor) -> None:
         assert coverage.newest_days(asked) == {"manual": "2026-01-15", "sync": None}
 
 
+def test_days_go_back_where_sums_and_changes_come_to_nothing(
+    billing: Billing, actor: Actor
+) -> None:
+    mine = str(actor.account_id)
+    asked = Asked(mine, MARCH, ["sync"])
+    drafts = [
+        ItemDraft("n", Exact(1), provider="p", provider_ref=str(day), date=JANUARY.replace(day=day))
+        for day in (3, 4, 5)
+    ]
+    operations.store_items(actor, mine, drafts, source="sync")
+    for left in ("2026-01-05", "2026-01-04", "2026-01-03", None):
+        with billing.instance.active():
+            assert coverage.newest_days(asked) == {"sync": left}
+        if left:
+            item = operations.find_item(actor, mine, "p", provider_ref=left[-1])
+            operations.delete_item(actor, mine, item.id)
+
+
 def test_metered_usage_is_of_what_is_asked(billing: Billing, actor: Actor) -> None:
     spend(actor, "2", JANUARY, provider="openai", model="m")
     spend(actor, "0.5", provider="openai", model="m")

@@ -31,6 +31,7 @@ SPOILT = {
     "UPDATE billing_spend_day SET nanos = nanos + 1": "billing_spend_day of 2026-03-09 USD",
     "UPDATE billing_spend_month SET attos = attos + 1": "billing_spend_month of 2026-03 USD",
     "UPDATE billing_spend_date SET items = items + 1": "is off by 0 0 1",
+    "UPDATE billing_spend_provider_day SET items = 8": "of p 2026-03-09 USD sync is off by",
     "UPDATE billing_spend_tag_day SET items = 9": "billing_spend_tag_day of 2026-03-09 USD",
     "DELETE FROM billing_spend_tag WHERE tag = 'x'": "billing_spend_tag of 2026-03 USD sync p x",
     "UPDATE billing_spend_tag SET tag = 'z' WHERE tag = ''": "billing_spend_tag",
