@@ -27,11 +27,10 @@ class Parser(FlaskParser):
 
     def load_querystring(self, req: Request, schema: marshmallow.Schema) -> Any:
         """The query, in which nothing that is known may stand twice."""
-        known = {field.data_key or name for name, field in schema.fields.items()}
-        doubled = {name for name, values in req.args.lists() if name in known and values[1:]}
-        if doubled:
-            raise InvalidRequest(f"{min(doubled)} stands twice in the query.")
-        return super().load_querystring(req, schema)
+        asked = req.args.to_dict(flat=False)
+        if any(len(values) > 1 for values in asked.values()):
+            _refuse_doubled(asked, schema)
+        return {name: values[0] for name, values in asked.items()}
 
     def _raw_load_json(self, req: Request) -> Any:
         body = req.get_data(cache=True)
@@ -54,6 +53,13 @@ class QueryInteger(fields.Integer):
 def whole_number(least: int, most: int, *, default: int) -> QueryInteger:
     """A whole number in a query, between `least` and `most`."""
     return QueryInteger(load_default=default, validate=validate.Range(min=least, max=most))
+
+
+def _refuse_doubled(asked: dict[str, list[str]], schema: marshmallow.Schema) -> None:
+    known = {field.data_key or name for name, field in schema.fields.items()}
+    doubled = [name for name, values in asked.items() if name in known and len(values) > 1]
+    if doubled:
+        raise InvalidRequest(f"{min(doubled)} stands twice in the query.")
 
 
 def _refuse(error: marshmallow.ValidationError, *_: Any, **__: Any) -> NoReturn:

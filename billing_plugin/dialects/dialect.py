@@ -40,6 +40,7 @@ from billing_plugin.operations.catalogue import HUMAN_SCOPES, storable
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 ACCOUNT_HEADER = "X-Billing-Account"  # which account an operator, who has none, asks about
 log = logging.getLogger("billing_plugin")
+_INSTANCE = "billing_plugin.instance"  # of the present request
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
 _BY_STATUS: dict[int, type[BillingError]] = {
     401: errors.Unauthenticated,
@@ -284,7 +285,10 @@ def currency() -> str:
 
 def instance() -> Instance:
     """The instance that the present request belongs to."""
-    found: Instance = current_app.extensions[EXTENSION][mount_name()].instance
+    kept = request.environ
+    if _INSTANCE not in kept:
+        kept[_INSTANCE] = current_app.extensions[EXTENSION][mount_name()].instance
+    found: Instance = kept[_INSTANCE]
     return found
 
 

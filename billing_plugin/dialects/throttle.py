@@ -17,6 +17,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from billing_plugin.config import Settings
 from billing_plugin.context import Instance, utc_now
+from billing_plugin.dialects.tally import MemoryTally
 from billing_plugin.errors import RateLimited
 
 WINDOW_S = 60
@@ -61,8 +62,8 @@ class Throttle:
         self._item = RateLimitItemPerMinute(settings.rate_limit_per_minute)
         self._away_until = 0.0
         url = settings.redis_url.replace("unix://", "redis+unix://", 1)
-        options = _REDIS if url else {}
-        storage = storage_from_string(url or "memory://", wrap_exceptions=True, **options)
+        redis = storage_from_string(url, wrap_exceptions=True, **_REDIS) if url else None
+        storage = redis or MemoryTally()
         self._limiter = SlidingWindowCounterRateLimiter(storage)
 
     def take(self, caller: str) -> Quota:

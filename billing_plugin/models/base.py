@@ -66,22 +66,27 @@ class Table(peewee.Model):
 
 def by_id(kind: type[Stored], row_id: str) -> Stored | None:
     """The row of that id. A query that is put together each time costs ten times the statement."""
-    sql, fields = _by_id(kind)
+    sql, names, converted = _by_id(kind)
     row = fetch_one(sql, (row_id,))
     if row is None:
         return None
-    told = {field.name: field.python_value(cell) for field, cell in zip(fields, row, strict=True)}
-    found = kind(__no_default__=1, **told)
-    found.dirty_fields.clear()
+    found = kind(__no_default__=1)
+    data: dict[str, Any] = found.__data__
+    data.update(zip(names, row, strict=True))
+    for field in converted:
+        data[field.name] = field.python_value(data[field.name])
     return found
 
 
 @lru_cache
-def _by_id(kind: type[Table]) -> tuple[str, list[Any]]:
+def _by_id(kind: type[Table]) -> tuple[str, list[str], list[Any]]:
+    """The statement, the names of its columns, and the fields that are not as they are stored."""
     about: Any = vars(kind)["_meta"]
     fields = about.sorted_fields
     columns = ", ".join(field.column_name for field in fields)
-    return f"SELECT {columns} FROM {about.table_name} WHERE id = ?", fields
+    converted = [one for one in fields if isinstance(one, (UTCDateTimeField, JSONField))]
+    sql = f"SELECT {columns} FROM {about.table_name} WHERE id = ?"
+    return sql, [field.name for field in fields], converted
 
 
 def dump(value: Any) -> str:

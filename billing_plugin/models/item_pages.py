@@ -38,6 +38,11 @@ _READ_NEWEST = (
     f"SELECT item_id FROM (SELECT item_id, words FROM {search.TABLE} WHERE account_id = ?"
     f" ORDER BY item_id DESC LIMIT ?) newest {_SAYS} ORDER BY item_id DESC LIMIT ?"
 )
+_CHOSEN_NEWEST = (
+    f"SELECT id FROM (SELECT item_id FROM (SELECT item_id, words FROM {search.TABLE}"
+    f" WHERE account_id = ? ORDER BY item_id DESC LIMIT ?) newest {_SAYS} OFFSET 0) said"
+    f" JOIN {TABLE} ON id = item_id WHERE {{where}} ORDER BY id DESC LIMIT ?"
+)
 _PLAIN = ("provider", "service_id", "stage_app_id", "author_email", "source")
 
 
@@ -69,13 +74,17 @@ def page(
     account_id: str, wanted: Wanted, *, before: Place | None = None, limit: int = 50
 ) -> list[CostItem]:
     """Items of the account by date, then id, the latest first; `before` is where to go on."""
+    sql, values = ordered(COLUMNS, account_id, wanted, before=before, limit=limit)
+    return list(map(CostItem._make, fetch_all(sql, values)))
+
+
+def ordered(
+    columns: str, account_id: str, wanted: Wanted, *, before: Place | None, limit: int
+) -> tuple[str, Sequence[Any]]:
+    """The statement for what a page has of each item, and its values."""
     where, values = _conditions(account_id, wanted, before)
-    rows = fetch_all(
-        f"SELECT {COLUMNS} FROM {TABLE} WHERE {where} ORDER BY date DESC, id DESC"
-        f" LIMIT {int(limit)}",
-        values,
-    )
-    return list(map(CostItem._make, rows))
+    sql = f"SELECT {columns} FROM {TABLE} WHERE {where} ORDER BY date DESC, id DESC LIMIT ?"
+    return sql, [*values, limit]
 
 
 def matching(
@@ -165,11 +174,13 @@ def _matching_postgresql(asked: _Asked, wanted: Wanted, limit: int) -> list[str]
     """A frequent word stands in many of the newest items, a rare one in few altogether."""
     rows: list[Row] = []
     rare, plain = asked.rare, wanted == Wanted()
-    if plain and not rare:
-        rows = fetch_all(_READ_NEWEST, (asked.account_id, search.NEWEST, asked.expression, limit))
+    where, values = ("", [asked.account_id]) if plain else _conditions(asked.account_id, wanted)
+    if not rare:
+        sql, own = (_READ_NEWEST, ()) if plain else (_CHOSEN_NEWEST.format(where=where), values)
+        newest = (asked.account_id, search.NEWEST, asked.expression)
+        rows = fetch_all(sql, (*newest, *own, limit))
     if len(rows) < limit:
         words = (rare, asked.expression) if rare else (asked.expression,)
-        where, values = _conditions(asked.account_id, wanted)
         sql = _MATCHING_ALL if plain else _MATCHING
         sql = sql.format(also=_SAYS if rare else "", where=where)
         rows = fetch_all(sql, (*words, *values, limit))

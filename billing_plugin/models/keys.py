@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 import peewee
 
 from billing_plugin import ids
-from billing_plugin.models.base import Table, UTCDateTimeField, by_id
+from billing_plugin.models.base import Table, UTCDateTimeField, by_id, fetch_one, read_time
 
 PREFIX = "key"
+
+_HOLDER = (
+    "SELECT k.id, k.account_id, a.currency, k.agent, k.scopes, k.secret_hash, k.expires_at,"
+    " k.revoked_at FROM billing_api_key k JOIN billing_account a ON a.id = k.account_id"
+    " WHERE k.id = ?"
+)
 
 
 class ApiKey(Table):
@@ -28,9 +35,26 @@ class ApiKey(Table):
     class Meta:
         table_name = "billing_api_key"
 
+
+class Holder(NamedTuple):
+    """Whose key one is, in what currency, and what it may: what every request asks for.
+
+    Its times are as the database gives them.
+    """
+
+    id: str
+    account_id: str
+    currency: str
+    agent: str | None
+    scopes: str
+    secret_hash: str
+    ends: str | datetime | None
+    revoked: str | datetime | None
+
     def usable(self, at: datetime) -> bool:
         """Whether the key is neither revoked nor expired at that instant."""
-        return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
+        ends = read_time(self.ends)
+        return self.revoked is None and (ends is None or at < ends)
 
 
 def create(
@@ -59,6 +83,12 @@ def create(
 def find(key_id: str) -> ApiKey | None:
     """The key of that id, or None."""
     return by_id(ApiKey, key_id)
+
+
+def holder(key_id: str) -> Holder | None:
+    """Who holds the key of that id, or None."""
+    row = fetch_one(_HOLDER, (key_id,))
+    return None if row is None else Holder._make(row)
 
 
 def revoke(account_id: str, key_id: str, at: datetime) -> bool:

@@ -16,17 +16,17 @@ from typing import NamedTuple
 
 from billing_plugin.context import is_sqlite
 from billing_plugin.models.base import Row, execute, execute_many, fetch_all, insert_many
-from billing_plugin.models.words import MAX_SAME, Term, bounded, words_in
+from billing_plugin.models.words import GAP, MAX_SAME, Term, bounded, words_in
 
 TABLE = "billing_item_search"
 NAME, ANYWHERE = "n", "a"
 SEARCHED = "account_id, id, name, description, provider, service_id, provider_ref, tags"
 NEWEST = 1_000  # items that are read one by one before the index is asked for something frequent
 _AT_ONCE = 5_000  # rows
-_GAP = "0"  # between two texts; shorter than any marked word
 _VECTOR = re.compile(r"'([^']+)':([0-9,]+)")
 _NUMBER = "(SELECT number FROM billing_item WHERE id = ?)"
-_ADD_SQLITE = f"INSERT INTO {TABLE} (rowid, words) SELECT number, ? FROM billing_item WHERE id = ?"
+# An INSERT of a SELECT would write the index out after each row.
+_ADD_SQLITE = f"INSERT INTO {TABLE} (words, rowid) VALUES (?, {_NUMBER})"
 _SET_SQLITE = f"UPDATE {TABLE} SET words = ? WHERE rowid = {_NUMBER}"
 _DROP_SQLITE = f"DELETE FROM {TABLE} WHERE rowid = {_NUMBER}"
 _CLEAR_SQLITE = (
@@ -148,7 +148,7 @@ def _marked(said: Said) -> list[str]:
     start += ANYWHERE
     for text in (said.name, *rest):
         if text:
-            marked.append(_GAP)
+            marked.append(GAP)
             marked += [start + word for word in words_in(text)]
     return marked if len(marked) <= MAX_SAME else list(bounded(marked))
 
@@ -161,7 +161,8 @@ def _places(said: Said) -> dict[str, list[str]]:
     """Where each word stands."""
     found: dict[str, list[str]] = {}
     for place, word in enumerate(_marked(said), 1):
-        found.setdefault(word, []).append(str(place))
+        if word != GAP:
+            found.setdefault(word, []).append(str(place))
     return found
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 MAX_WORD_LENGTH = 64  # characters; what comes after them is not searched
 MAX_SAME, MAX_WORDS = 255, 4_096  # of one item: a PostgreSQL text vector holds no more
+GAP = "0"  # no phrase reaches over it; shorter than any word that is kept
 MIN_PREFIX = 2  # characters
 _ASCII = re.compile("[a-z0-9]+")
 _ANY = re.compile(r"[^\W_]+")
@@ -55,12 +56,11 @@ def stand_in(text: str, terms: Iterable[Term]) -> bool:
 
 
 def bounded(words: Iterable[str]) -> Iterator[str]:
-    """As many of them as an item may have, and of each."""
+    """As many of them as an item may have; a gap where there are too many of one."""
     seen: Counter[str] = Counter()
     for word in islice(words, MAX_WORDS):
         seen[word] += 1
-        if seen[word] <= MAX_SAME:
-            yield word
+        yield word if seen[word] <= MAX_SAME else GAP
 
 
 def _read(text: str) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ from billing_plugin.operations.items import (
     delete_item,
     find_item,
     get_item,
+    list_item_lines,
     list_items,
     update_item,
 )
@@ -201,6 +202,7 @@ __all__ = [
     "list_entries",
     "list_holds",
     "list_integrations",
+    "list_item_lines",
     "list_items",
     "list_keys",
     "list_limit_notices",

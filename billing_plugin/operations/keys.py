@@ -18,7 +18,7 @@ from billing_plugin.context import Actor, Instance, now, write_transaction
 from billing_plugin.errors import InvalidRequest, NotFound, Unauthenticated
 from billing_plugin.ids import from_hex, hex_of
 from billing_plugin.models import accounts, audit, keys
-from billing_plugin.models.keys import ApiKey
+from billing_plugin.models.keys import ApiKey, Holder
 from billing_plugin.operations.catalogue import HUMAN_SCOPES, account_scopes, operation
 
 TOKEN_PREFIX = "sk"  # noqa: S105 (the visible start of a key, no secret)
@@ -98,10 +98,9 @@ def authenticate(instance: Instance, token: str) -> Actor:
         matches = hmac.compare_digest(_hash(secret), key.secret_hash if key else _NOBODY)
         if key is None or not matches or not key.usable(now()):
             raise Unauthenticated("The API key is missing, unknown, expired or revoked.")
-        account = accounts.get(key.account_id)
     scopes = frozenset(key.scopes.split()) - (HUMAN_SCOPES if key.agent else frozenset())
     return Actor(
-        instance, account_id=account.id, scopes=scopes, key_id=key.id, currency=account.currency,
+        instance, account_id=key.account_id, scopes=scopes, key_id=key.id, currency=key.currency,
         agent=key.agent,
     )  # fmt: skip
 
@@ -125,9 +124,9 @@ def _audit(
     )  # fmt: skip
 
 
-def _find(digits: str) -> ApiKey | None:
+def _find(digits: str) -> Holder | None:
     try:
-        return keys.find(from_hex(keys.PREFIX, digits))
+        return keys.holder(from_hex(keys.PREFIX, digits))
     except NotFound:
         return None
 

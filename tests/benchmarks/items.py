@@ -77,6 +77,7 @@ class Stock:
     actor: Actor
     duck: duckdb.DuckDBPyConnection
     number: int
+    place: str  # of the database: a file, or a URL
 
     @property
     def account_id(self) -> str:
@@ -141,7 +142,8 @@ def _stock(url: str, number: int, folder: Path) -> Stock:
         with write_transaction():
             recounts.rebuild_sums(account.id)  # without the words, which no report needs
         base.execute("ANALYZE")
-    return Stock(backend, billing, actor, duck, number)
+    place = url.removeprefix("sqlite:///")
+    return Stock(backend, billing, actor, duck, number, place)
 
 
 def _categories(actor: Actor) -> list[str]:

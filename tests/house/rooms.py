@@ -32,7 +32,7 @@ MAY_NAME_IN_TYPES = {"dialects": {"models"}, "dashboard": {"models"}}
 
 DIALECTS = "billing_plugin.dialects"
 SHARED_DIALECT_FILES = {
-    *("arguments", "cursors", "dialect", "entrance", "throttle", "wire", "openapi")
+    *("arguments", "cursors", "dialect", "entrance", "tally", "throttle", "wire", "openapi")
 }
 
 WEB = {"dialects", "dashboard", "extension", "webhooks", "cli", "demo"}

@@ -34,13 +34,14 @@ def test_a_row_goes_round(billing: Billing, actor: Actor) -> None:
 
 def test_a_key_is_usable_until_its_end(billing: Billing, actor: Actor) -> None:
     with billing.instance.active():
-        key = made(actor)
-        assert key.usable(START + HOUR - timedelta(microseconds=1))
-        assert not key.usable(START + HOUR)
-        key.expires_at = None
-        assert key.usable(START + 10_000 * HOUR)
-        key.revoked_at = START
-        assert not key.usable(START)
+        found = keys.holder(made(actor).id)
+        assert keys.holder("key_" + "0" * 32) is None
+    assert found is not None
+    assert (found.account_id, found.currency) == (actor.account_id, "USD")
+    assert found.usable(START + HOUR - timedelta(microseconds=1))
+    assert not found.usable(START + HOUR)
+    assert found._replace(ends=None).usable(START + 10_000 * HOUR)
+    assert not found._replace(revoked=START).usable(START)
 
 
 def test_revoking_keeps_the_first_time(billing: Billing, actor: Actor) -> None:

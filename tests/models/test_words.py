@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_plugin.models.words import (
+    GAP,
     MAX_SAME,
     MAX_WORD_LENGTH,
     MAX_WORDS,
@@ -84,5 +85,6 @@ def test_terms_that_are_not_all_there_do_not_stand_in_it(asked: str) -> None:
 
 
 def test_a_text_has_an_end() -> None:
-    assert list(bounded(["a", "b"] * 300)) == ["a", "b"] * MAX_SAME
+    many = ["a", "b"] * MAX_SAME
+    assert list(bounded([*many, "a", "c"])) == [*many, GAP, "c"]
     assert len(list(bounded(map(str, range(9_999))))) == MAX_WORDS

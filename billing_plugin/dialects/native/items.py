@@ -16,7 +16,7 @@ from billing_plugin import operations
 from billing_plugin.dialects.arguments import whole_number
 from billing_plugin.dialects.dialect import account_id, actor
 from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
-from billing_plugin.dialects.native.item_texts import USAGE, shape_of_item, text_of_item
+from billing_plugin.dialects.native.item_texts import NAMES, USAGE, shape_of_item, text_of_line
 from billing_plugin.dialects.native.paging import Listing, PageQuery, pages
 from billing_plugin.dialects.native.shapes import REMOVED, Flag, Metadata, pattern, time
 from billing_plugin.dialects.native.tables import FormatQuery, Rows, is_file, whole
@@ -206,9 +206,9 @@ def list_items(query: dict[str, Any]) -> Response:
         )
     listing = Listing("items", account_id(), query)
     before = _place_in(listing.before) if listing.before else None
-    found = operations.list_items(*of, before=before, limit=listing.limit)
+    found = operations.list_item_lines(*of, names=NAMES, before=before, limit=listing.limit)
     return listing.answer_text(
-        found, text_of_item, lambda item: f"{item.date.isoformat()} {item.id}"
+        found, text_of_line, lambda line: f"{line.date.isoformat()} {line.id}"
     )
 
 

@@ -40,7 +40,7 @@ class Listing(cursors.Listing):
     def answer_text(
         self, found: Sequence[T], text: Callable[[T], str], place_of: Callable[[T], Any]
     ) -> Response:  # fmt: skip
-        """The same page to the byte, where there is a quicker way to the JSON of each."""
+        """The same page, where there is a quicker way to the JSON of each."""
         cursor = json_text(self.cursor_after(found, place_of))
         page = ",".join(map(text, found))
         return reply_text(f'{{"success":true,"data":[{page}],"meta":{{"nextCursor":{cursor}}}}}')
