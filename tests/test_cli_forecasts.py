@@ -81,8 +81,9 @@ def test_a_day_out_of_the_ordinary_is_named(database_url: str, owner: Actor) -> 
     found = said["rows"]
     assert said["judged"] > said["unjudged"]
     assert (said["leastCents"], said["sources"]) == (100, ["focus", "manual", "sync"])
-    assert {(one["provider"], one["amount"]) for one in found} >= {
-        (None, "500"), ("openai", "500"),
+    told = {(one["provider"], one["allProviders"], one["amount"]) for one in found}
+    assert told >= {
+        (None, True, "500"), ("openai", False, "500"),
     }  # fmt: skip
     late = str(datetime.now(UTC).date())
     none = report(database_url, owner, "anomalies", "--from", late, "--to", late)

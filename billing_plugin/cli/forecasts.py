@@ -14,7 +14,7 @@ from billing_plugin.operations import SpendFilter
 from billing_plugin.operations.tables import time_text
 
 FORECAST = ("currency", "spent", "expected", "low", "high", "recurring", "days", "reason")
-ANOMALIES = ("day", "currency", "provider", "amount", "usual")
+ANOMALIES = ("day", "currency", "provider", "allProviders", "amount", "usual")
 RECURRING = ("name", "provider", "currency", "amount", "period", "last", "due")
 
 
@@ -73,7 +73,8 @@ def anomalies(
     operator, account_id = operator_of(database), account_id_of(account)
     found = operations.find_anomalies(operator, account_id, SpendFilter(**days))
     rows: Rows = [
-        (one.day, one.currency, one.provider, one.amount, one.usual) for one in found.found
+        (one.day, one.currency, one.provider, one.provider is None, one.amount, one.usual)
+        for one in found.found
     ]
     facts = {"leastCents": found.least_cents, "judged": found.judged, "unjudged": found.unjudged}
     print_report(found.basis, ANOMALIES, rows, facts=facts, as_json=as_json, csv_file=csv_file)
