@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,25 +43,55 @@ def rows(database_url: str, owner: Actor, *said: str) -> list[dict[str, Any]]:
     return found
 
 
+def report(database_url: str, owner: Actor, *said: str) -> dict[str, Any]:
+    account = ("--account", str(owner.account_id))
+    return facts(run(database_url, "reports", *said, *account, "--json"))
+
+
+@pytest.mark.parametrize("name", ["forecast", "anomalies", "recurring"])
+def test_a_table_and_a_file_say_what_they_are_about(
+    database_url: str, owner: Actor, name: str
+) -> None:
+    asked = ("reports", name, "--account", str(owner.account_id))
+    said = report(database_url, owner, name)
+    first, head, *lines = run(database_url, *asked).stdout.splitlines()
+    days = f"{said['from']} to {said['to']} (UTC)"
+    assert first.startswith(f"{days}, focus manual sync, as of ")
+    assert head.split() == list(said["rows"][0])
+    assert len(lines) == len(said["rows"])
+    file = csv.DictReader(run(database_url, *asked, "--csv", "-").stdout.splitlines())
+    about = {"from": said["from"], "to": said["to"], "zone": "UTC", "sources": "focus manual sync"}
+    told = [about.items() <= row.items() for row in file]
+    assert told == [True] * len(lines)
+
+
 def test_a_month_is_foreseen(database_url: str, owner: Actor) -> None:
-    [told] = rows(database_url, owner, "reports", "forecast")
+    said = report(database_url, owner, "forecast")
+    [told] = said["rows"]
     [known] = operations.forecast_month(owner, str(owner.account_id)).forecasts
     assert (told["currency"], told["reason"]) == ("USD", None)
+    assert (said["coverage"], said["zone"], said["scope"]) == (80, "UTC", {})
+    assert said["asOf"].endswith("Z")
     assert Exact.parse(told["spent"]) == known.spent
     assert Exact.parse(told["low"]) <= Exact.parse(told["expected"]) <= Exact.parse(told["high"])
 
 
 def test_a_day_out_of_the_ordinary_is_named(database_url: str, owner: Actor) -> None:
-    found = rows(database_url, owner, "reports", "anomalies")
-    assert {(one["provider"], one["amount"]) for one in found} >= {
-        (None, "500"), ("openai", "500"),
+    said = report(database_url, owner, "anomalies")
+    found = said["rows"]
+    assert said["judged"] > said["unjudged"]
+    assert (said["leastCents"], said["sources"]) == (100, ["focus", "manual", "sync"])
+    told = {(one["provider"], one["allProviders"], one["amount"]) for one in found}
+    assert told >= {
+        (None, True, "500"), ("openai", False, "500"),
     }  # fmt: skip
     late = str(datetime.now(UTC).date())
-    assert rows(database_url, owner, "reports", "anomalies", "--from", late, "--to", late) == []
+    none = report(database_url, owner, "anomalies", "--from", late, "--to", late)
+    assert (none["rows"], none["from"], none["to"]) == ([], late, late)
 
 
 def test_what_recurs_is_listed(database_url: str, owner: Actor) -> None:
-    [told] = rows(database_url, owner, "reports", "recurring")
+    [told] = report(database_url, owner, "recurring")["rows"]
     assert (told["name"], told["amount"], told["period"]) == ("Café plan", "49", "monthly")
 
 
@@ -69,6 +100,8 @@ def test_a_balance_that_nobody_uses_is_told_so(database_url: str, owner: Actor) 
     told = facts(run(database_url, "reports", "run-out", *account, "--json"))
     assert told["available"] == "10.00 USD"
     assert (told["expected"], told["reason"]) == (None, "too_little_history")
+    assert told["coverage"] == 80
+    assert told["asOf"].endswith("Z")
 
 
 def test_items_are_found_by_their_words(database_url: str, owner: Actor) -> None:

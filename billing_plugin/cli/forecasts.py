@@ -9,11 +9,12 @@ import click
 from billing_plugin import operations
 from billing_plugin.cli.base import ACCOUNT, DATABASE, JSON, account_id_of, operator_of, show
 from billing_plugin.cli.items import FROM, TO
-from billing_plugin.cli.tables import CSV, Rows, print_rows
+from billing_plugin.cli.tables import CSV, Rows, print_report
 from billing_plugin.operations import SpendFilter
+from billing_plugin.operations.tables import time_text
 
 FORECAST = ("currency", "spent", "expected", "low", "high", "recurring", "days", "reason")
-ANOMALIES = ("day", "currency", "provider", "amount", "usual")
+ANOMALIES = ("day", "currency", "provider", "allProviders", "amount", "usual")
 RECURRING = ("name", "provider", "currency", "amount", "period", "last", "due")
 
 
@@ -34,7 +35,8 @@ def forecast(
         )
         for one in found.forecasts
     ]  # fmt: skip
-    print_rows(FORECAST, rows, as_json=as_json, csv_file=csv_file)
+    facts = {"coverage": found.coverage, "method": found.method}
+    print_report(found.basis, FORECAST, rows, facts=facts, as_json=as_json, csv_file=csv_file)
 
 
 @click.command("run-out")
@@ -45,6 +47,8 @@ def run_out(account: str, *, database: str | None, as_json: bool) -> None:
     """The day on which the balance is used up at the present pace, and its bounds."""
     found = operations.run_out(operator_of(database), account_id_of(account))
     facts: dict[str, Any] = {
+        "asOf": time_text(found.basis.as_of),
+        "coverage": found.coverage,
         "available": str(found.available),
         "earliest": found.earliest and found.earliest.isoformat(),
         "expected": found.expected and found.expected.isoformat(),
@@ -69,9 +73,11 @@ def anomalies(
     operator, account_id = operator_of(database), account_id_of(account)
     found = operations.find_anomalies(operator, account_id, SpendFilter(**days))
     rows: Rows = [
-        (one.day, one.currency, one.provider, one.amount, one.usual) for one in found.found
+        (one.day, one.currency, one.provider, one.provider is None, one.amount, one.usual)
+        for one in found.found
     ]
-    print_rows(ANOMALIES, rows, as_json=as_json, csv_file=csv_file)
+    facts = {"leastCents": found.least_cents, "judged": found.judged, "unjudged": found.unjudged}
+    print_report(found.basis, ANOMALIES, rows, facts=facts, as_json=as_json, csv_file=csv_file)
 
 
 @click.command("recurring")
@@ -88,7 +94,7 @@ def recurring(
         (one.name, one.provider, one.currency, one.amount, one.period, one.last, one.due)
         for one in found.commitments
     ]
-    print_rows(RECURRING, rows, as_json=as_json, csv_file=csv_file)
+    print_report(found.basis, RECURRING, rows, as_json=as_json, csv_file=csv_file)
 
 
 COMMANDS = (forecast, run_out, anomalies, recurring)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from billing_plugin import operations
 from billing_plugin.cli.base import ACCOUNT, DATABASE, JSON, account_id_of, operator_of, show
 from billing_plugin.cli.items import FROM, TO, options
-from billing_plugin.cli.tables import CSV, Rows, print_columns, print_json, write
-from billing_plugin.operations.breakdowns import GROUPS, INTERVALS, TAG, Basis, Part, Share
+from billing_plugin.cli.tables import CSV, Rows, print_report
+from billing_plugin.operations.breakdowns import GROUPS, INTERVALS, TAG, Part, Share
 from billing_plugin.operations.item_filters import EVERY_SOURCE, ITEM_SOURCES, SpendFilter
-from billing_plugin.operations.tables import time_text
 
 FIGURES = ("amount", "cents", "count")
 METERED = EVERY_SOURCE[-1]
@@ -50,7 +49,7 @@ def summary(account: str, *, database: str | None, **said: Any) -> None:
         (total.currency, total.amount.text(total.currency), total.cents, total.count)
         for total in report.totals
     ]
-    _print({}, ("currency", *FIGURES), rows, basis=report.basis, asked=about, **printing)
+    print_report(report.basis, ("currency", *FIGURES), rows, **printing)
 
 
 @reports.command("breakdown")
@@ -67,7 +66,7 @@ def breakdown(account: str, *, by: str, database: str | None, **said: Any) -> No
     ]
     columns = ("currency", "key", "value", *FIGURES, "percentage")
     facts = {"by": by, "partitions": report.partitions}
-    _print(facts, columns, rows, basis=report.basis, asked=about, **printing)
+    print_report(report.basis, columns, rows, facts=facts, **printing)
 
 
 @reports.command("trend")
@@ -81,7 +80,7 @@ def trend(account: str, *, interval: str, database: str | None, **said: Any) -> 
     )
     rows = [[currency, part.key, *figures] for currency, part, figures in _parts(report.currencies)]
     columns = ("currency", "date", *FIGURES)
-    _print({"interval": interval}, columns, rows, basis=report.basis, asked=about, **printing)
+    print_report(report.basis, columns, rows, facts={"interval": interval}, **printing)
 
 
 @reports.command("rebuild")
@@ -100,6 +99,7 @@ def _split(said: dict[str, Any]) -> tuple[dict[str, Any], SpendFilter]:
     printing = {name: said.pop(name) for name in ("as_json", "csv_file")}
     metered = [METERED] if said.pop("include_metered") else []
     sources = [*(said.pop("sources") or ITEM_SOURCES), *metered]
+    printing["scope"] = {name: said[name] for name in FILTERS if said[name] is not None}
     return printing, SpendFilter(**said, sources=sources)
 
 
@@ -108,31 +108,3 @@ def _parts(shares: Iterable[Share]) -> Iterable[tuple[str, Part, Sequence[str | 
         currency = share.total.currency
         for part in share.parts:
             yield currency, part, (part.amount.text(currency), part.cents, part.count)
-
-
-def _print(
-    facts: dict[str, Any], columns: Sequence[str], rows: Rows, *, basis: Basis,
-    asked: SpendFilter, as_json: bool, csv_file: TextIO | None,
-) -> None:  # fmt: skip
-    """Prints a report and what it is about; in CSV that stands in every row."""
-    named = {name: getattr(asked, name) for name in FILTERS}
-    scope = {name: value for name, value in named.items() if value is not None}
-    about: dict[str, Any] = {
-        "scope": scope,
-        "from": basis.since and basis.since.isoformat(),
-        "to": basis.until and basis.until.isoformat(),
-        "zone": basis.zone,
-        "sources": " ".join(basis.sources),
-        "asOf": time_text(basis.as_of),
-        "coverage": basis.coverage.text if basis.coverage else None,
-    }
-    if csv_file is not None:
-        write(csv_file, (*columns, *about), ([*row, *about.values()] for row in rows))
-    elif as_json:
-        print_json({**facts, **about, "sources": list(basis.sources)}, columns, rows)
-    else:
-        days = f"{about['from'] or 'the beginning'} to {about['to'] or 'the end'}"
-        told = ", ".join([about["sources"], *(f"{name} {of}" for name, of in scope.items())])
-        click.echo(f"{days} ({basis.zone}), {told}, as of {about['asOf']}")
-        print_columns(columns, rows)
-        click.echo(about["coverage"])

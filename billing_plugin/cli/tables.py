@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TextIO
 
 import click
 
-from billing_plugin.operations.tables import Cell, write_csv, write_json
+from billing_plugin.operations.breakdowns import Basis
+from billing_plugin.operations.tables import Cell, time_text, write_csv, write_json
 
 CSV = click.option(
     "--csv", "csv_file", type=click.File("w", encoding="utf-8"), metavar="FILE",
     help="Write CSV to FILE (-: standard output) that no spreadsheet runs.",
 )  # fmt: skip
 Rows = Iterable[Sequence[Cell]]
+NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 def print_rows(
@@ -28,6 +31,25 @@ def print_rows(
             click.echo(piece, nl=False)
     else:
         print_columns(columns, rows)
+
+
+def print_report(
+    basis: Basis, columns: Sequence[str], rows: Rows, *, as_json: bool, csv_file: TextIO | None,
+    scope: Mapping[str, str] = NONE, facts: Mapping[str, Any] = NONE,
+) -> None:  # fmt: skip
+    """Prints a report and what it is about; in CSV that stands in every row."""
+    about = _about(basis, scope)
+    if csv_file is not None:
+        write(csv_file, (*columns, *about), ([*row, *about.values()] for row in rows))
+    elif as_json:
+        print_json({**about, **facts, "sources": list(basis.sources)}, columns, rows)
+    else:
+        days = f"{about['from'] or 'the beginning'} to {about['to'] or 'the end'}"
+        told = ", ".join([about["sources"], *(f"{name} {of}" for name, of in scope.items())])
+        click.echo(f"{days} ({basis.zone}), {told}, as of {about['asOf']}")
+        print_columns(columns, rows)
+        if basis.coverage:
+            click.echo(basis.coverage.text)
 
 
 def write(file: TextIO, columns: Sequence[str], rows: Rows) -> None:
@@ -48,6 +70,18 @@ def print_columns(columns: Sequence[str], rows: Rows) -> None:
     for line in table:
         pairs = zip(line, widths, strict=True)
         click.echo("  ".join(text.ljust(width) for text, width in pairs).rstrip())
+
+
+def _about(basis: Basis, scope: Mapping[str, str]) -> dict[str, Any]:
+    about = {
+        "scope": dict(scope),
+        "from": basis.since and basis.since.isoformat(),
+        "to": basis.until and basis.until.isoformat(),
+        "zone": basis.zone,
+        "sources": " ".join(basis.sources),
+        "asOf": time_text(basis.as_of),
+    }
+    return about | ({"coverage": basis.coverage.text} if basis.coverage else {})
 
 
 def _word(cell: Cell) -> str:

@@ -24,7 +24,17 @@ from billing_plugin.dialects.native.items import Day
 from billing_plugin.dialects.native.reports import SCOPE, scope_of
 from billing_plugin.dialects.native.shapes import MONEY, money, pattern
 from billing_plugin.dialects.native.tables import FormatQuery, Rows, answer
-from billing_plugin.dialects.openapi import TEXT, TIME, WHOLE, Shape, many, nullable, shape, word
+from billing_plugin.dialects.openapi import (
+    FLAG,
+    TEXT,
+    TIME,
+    WHOLE,
+    Shape,
+    many,
+    nullable,
+    shape,
+    word,
+)
 from billing_plugin.money import MAX_CENTS, Exact
 from billing_plugin.operations.anomalies import LEAST_CENTS
 from billing_plugin.operations.breakdowns import Basis
@@ -151,9 +161,10 @@ RUN_OUT = Foreseen(
 ANOMALY = shape(
     "Anomaly",
     "A day far from its norm: of one provider, of what names none (`provider` is empty), or of all"
-    " together (null).",
+    " together (null, and `allProviders`, as a file knows no null).",
     date=DAY,
     provider=nullable(TEXT),
+    allProviders=FLAG,
     currency=TEXT,
     direction=word("above", "below"),
     amount=WHOLE,
@@ -239,6 +250,7 @@ def find_anomalies(query: dict[str, Any]) -> Response:
         {
             "date": str(one.day),
             "provider": one.provider,
+            "allProviders": one.provider is None,
             "currency": one.currency,
             "direction": "above" if one.is_above else "below",
             **_amount(one.amount, one.currency),

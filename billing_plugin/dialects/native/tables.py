@@ -72,8 +72,8 @@ def answer(
 
 def table(rows: Rows, lines: Iterable[dict[str, Any]], *, meta: Mapping[str, Any]) -> Response:
     """Lines as a file, with what they are about in each; their coverage is told in words."""
-    also = {name: meta[name] for name in _ABOUT if name in meta}
-    covered = also.get("coverage")
+    also = {name: _cell(meta, (name, None)) for name in _ABOUT if name in meta}
+    covered = meta.get("coverage")
     if isinstance(covered, dict):
         also["coverage"] = covered["text"]
     return _table(rows, ({**also, **line} for line in lines), more=tuple(also))

@@ -87,7 +87,11 @@ def test_days_out_of_the_ordinary(call: Caller, actor: Actor) -> None:
     above = below | {
         "date": "2026-03-03", "direction": "above", "amount": 3200, "amountExact": "32.004",
     }  # fmt: skip
-    assert told == [one | {"provider": who} for one in (below, above) for who in (None, "p")]
+    assert told == [
+        one | {"provider": who, "allProviders": who is None}
+        for one in (below, above)
+        for who in (None, "p")
+    ]
     assert (meta["judged"], meta["unjudged"]) == (56, 0)
     assert len(ask(call, "anomalies", "leastAmount=500")[0]) == 2
     _, meta = ask(call, "anomalies", "from=2026-03-01&to=2026-03-02T23:00:00Z")
@@ -157,6 +161,7 @@ def test_odd_days_and_what_recurs_are_lines_of_a_file(call: Caller, actor: Actor
         ("2026-03-08", "", "0.00", "2.00"), ("2026-03-08", "'=p", "0.00", "2.00"),
     ]  # fmt: skip
     assert {(one["currency"], one["leastAmount"]) for one in lines} == {("USD", "150")}
+    assert [one["allProviders"] for one in lines] == ["true", "false"]
     _, [line] = table(call, "reports/recurring")
     assert (line["name"], line["amount"], line["due"], line["currency"]) == (
         "'=Pro", "4900", "2026-03-20", "USD",
