@@ -19,7 +19,10 @@ AT_LEAST_ONE = (
     "sync_interval_s",
     "provider_timeout_s",
 )
-MAY_HOLD_SECRETS = ("database_url", "redis_url", "secret_keys")
+MAY_HOLD_SECRETS = (
+    *("database_url", "redis_url", "secret_keys"),
+    *("processor_key", "processor_webhook_secrets", "processor_url"),
+)
 # Read by the doors: whose key speaks over stdio, and a vendor's keys when one is connected.
 OTHER_VARIABLES = (
     "BILLING_API_KEY",
@@ -42,7 +45,11 @@ class Settings(NamedTuple):
     dashboard_prefix: str = (
         ""  # where the pages for people are; `billing serve` has them at /billing
     )
-    processor: str = ""  # "fake", or empty: top-ups are refused
+    webhooks_prefix: str = "/billing/webhooks"  # where processors send messages; empty: nowhere
+    processor: str = ""  # "fake" or "stripe", or empty: top-ups are refused
+    processor_key: str = ""  # by which it knows us
+    processor_webhook_secrets: str = ""  # comma-separated; empty: its messages are not taken
+    processor_url: str = ""  # instead of its own
     topup_minimum_cents: int = 100
     topup_maximum_cents: int = 1_000_000
     sync_interval_s: int = 14_400

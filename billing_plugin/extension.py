@@ -14,7 +14,7 @@ from flask_smorest import Blueprint
 from peewee import Database
 from werkzeug.routing import Rule
 
-from billing_plugin import dashboard, providers
+from billing_plugin import dashboard, providers, webhooks
 from billing_plugin.config import PREFIX, Settings
 from billing_plugin.context import Actor, Instance, connect_to, require, utc_now
 from billing_plugin.dialects import conduit, native, spideriq
@@ -31,6 +31,7 @@ FACES: tuple[tuple[Entrance, str], ...] = (
     (Entrance("native", native.ROUTES), "native_prefix"),
     (Entrance("spideriq", spideriq.ROUTES), "spideriq_prefix"),
     (Entrance("conduit", conduit.ROUTES), "conduit_prefix"),
+    (Entrance("webhooks", webhooks.ROUTES, package=webhooks.__name__), "webhooks_prefix"),
     (Entrance("dashboard", dashboard.ROUTES, package=dashboard.__name__), "dashboard_prefix"),
 )
 # Methods that Werkzeug and Flask add by themselves.
@@ -165,7 +166,7 @@ class Billing:
             database=connect_to(database) if isinstance(database, str) else database,
             settings=settings,
             providers={**providers.BUILT_IN, **self._parts["providers"]},
-            processor=_processor(self._parts["processor"] or settings.processor),
+            processor=_processor(self._parts["processor"] or settings.processor, settings),
             price_list=self._price_list or LazyPrices(),
             enqueue=lambda job, identifier: _enqueue(settings, job, identifier),
             open_vault=lambda: _vault(settings.secret_keys),
@@ -237,12 +238,12 @@ class LazyPrices:
         return self._list
 
 
-def _processor(named: Any) -> Any:
+def _processor(named: Any, settings: Settings) -> Any:
     if not named:
         return None
     from billing_plugin import processors  # lazy: only where there is one
 
-    return processors.load(named)
+    return processors.load(named, settings)
 
 
 def _enqueue(settings: Settings, job: str, identifier: str) -> None:

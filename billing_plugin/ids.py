@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from secrets import randbits
 from time import time_ns
@@ -61,6 +62,14 @@ def from_hex(prefix: str, digits: str) -> str:
     if not _DIGITS.fullmatch(digits):
         raise NotFound("There is no such thing.")
     return f"{prefix}_{UUID(digits).hex}"
+
+
+def time_of(identifier: str) -> datetime | None:
+    """When an id was made, to the millisecond; None for what is not one of ours."""
+    match = _PREFIXED.fullmatch(identifier)
+    if match is None:
+        return None
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(match.group(2)[:12], 16))
 
 
 def _head() -> int:

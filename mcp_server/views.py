@@ -22,6 +22,8 @@ MOST_LINES = 25
 _TOPUP_WORDS = {
     "succeeded": "{} of credit was added.",
     "processing": "The payment of {} is under way. Call again with the same idempotency_key.",
+    "created": "The payment of {} has begun. Call again with the same idempotency_key.",
+    "review": "The payment of {} is not what was asked for; a person has to look at it.",
     "unknown": "It is not known yet whether {} was charged."
     " Call again with the same idempotency_key; it never charges twice.",
 }

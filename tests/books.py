@@ -7,7 +7,8 @@ from billing_plugin.models.base import execute, fetch_all
 
 TABLES = (
     *("account", "api_key", "idempotency_key", "ledger_entry", "usage_record", "spending_limit"),
-    *("limit_counter", "topup", "integration", "sync_job", "snapshot", "schedule_slot"),
+    *("limit_counter", "integration", "sync_job", "snapshot", "schedule_slot"),
+    *("topup", "payment_fact", "message"),
     *("price", "price_version"),
     *("category", "item", "item_tag", "spend_day", "spend_month", "spend_date", "spend_tag"),
     *("spend_provider_day", "spend_tag_day", "spend_delta", "item_search"),

@@ -12,13 +12,18 @@ from billing_plugin import Actor, Billing, operations
 from billing_plugin.context import Instance, current
 from billing_plugin.errors import ConfigurationError
 
-ALLOWED = ("run_sync_job",)
+ALLOWED = ("run_sync_job", "settle_message")
 _serving: list[Billing] = []
 
 
 def run_sync_job(job_id: str) -> bool:
     """Asks an account's vendors, as the stored job says. False when there was nothing to do."""
     return operations.run_sync_job(_operator(), job_id)
+
+
+def settle_message(message_id: str) -> bool:
+    """Acts on what a processor sent, as the stored message says. False when it was done before."""
+    return operations.settle_message(_operator(), message_id)
 
 
 def serve(billing: Billing) -> None:

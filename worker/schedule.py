@@ -7,26 +7,35 @@ them, and each job to one runner.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from threading import Event, Thread
+from typing import TypeVar
 
-from billing_plugin import Billing, operations
+from billing_plugin import Actor, Billing, operations
 from billing_plugin.errors import BillingError
 
 TICK_S = 30
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
 def tick(billing: Billing) -> list[str]:
-    """Enqueues what is due or was left behind, and once a day takes away idempotency keys that
-    have grown too old; returns the job ids. A failure is logged."""
+    """Enqueues what is due or was left behind, asks what became of payments, and once a day takes
+    away idempotency keys that have grown too old; returns the job ids. A failure is logged."""
+    _done(operations.prune_idempotency_keys, billing)
+    _done(operations.reconcile_topups, billing)
+    found = [_done(operations.retry_messages, billing), _done(operations.schedule_syncs, billing)]
+    return [job_id for job_ids in found for job_id in job_ids or []]
+
+
+def _done(operation: Callable[[Actor], T], billing: Billing) -> T | None:
     try:
-        operations.prune_idempotency_keys(billing.operator())
-        return operations.schedule_syncs(billing.operator())
+        return operation(billing.operator())
     except BillingError as error:
         log.warning("the schedule waits: %s", error.message)
     except Exception as error:  # whatever it was, the next tick may do better
         log.warning("the schedule failed: %s", type(error).__name__)
-    return []
+    return None
 
 
 def start_ticker(billing: Billing, every_s: int = TICK_S) -> Ticker:

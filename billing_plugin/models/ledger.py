@@ -41,6 +41,9 @@ PREFIX = "led"
 # kind of entry -> the house account on its other side
 COUNTER_ACCOUNTS = {
     "topup": "processor",
+    "topup_refund": "processor",
+    "topup_dispute": "processor",
+    "topup_restored": "processor",
     "usage": "revenue",
     "rerating": "revenue",
     "reversal": "revenue",

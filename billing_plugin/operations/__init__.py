@@ -72,6 +72,7 @@ from billing_plugin.operations.limits import (
     set_limit,
     update_limit,
 )
+from billing_plugin.operations.messages import receive_message, retry_messages, settle_message
 from billing_plugin.operations.price_changes import PriceChange, diff_prices
 from billing_plugin.operations.prices import (
     Preview,
@@ -102,7 +103,13 @@ from billing_plugin.operations.sync import (
     schedule_syncs,
     sync_integrations,
 )
-from billing_plugin.operations.topups import get_topup, top_up
+from billing_plugin.operations.topups import (
+    check_topup,
+    get_topup,
+    list_topups,
+    reconcile_topups,
+    top_up,
+)
 from billing_plugin.operations.usage import (
     charge,
     get_usage,
@@ -164,6 +171,7 @@ __all__ = [
     "check_past_balance",
     "check_reports",
     "check_status",
+    "check_topup",
     "connect",
     "create_account",
     "create_category",
@@ -211,11 +219,14 @@ __all__ = [
     "list_prices",
     "list_snapshots",
     "list_sync_jobs",
+    "list_topups",
     "list_usage",
     "operator",
     "preview_cost",
     "prune_idempotency_keys",
     "rebuild_reports",
+    "receive_message",
+    "reconcile_topups",
     "record_usage",
     "record_usage_batch",
     "refund_charge",
@@ -226,6 +237,7 @@ __all__ = [
     "request_limit_raise",
     "request_sync",
     "rerate_usage",
+    "retry_messages",
     "reverse_entry",
     "revoke_key",
     "run_out",
@@ -235,6 +247,7 @@ __all__ = [
     "set_limit",
     "set_postpaid_limit",
     "set_price",
+    "settle_message",
     "store_items",
     "summarize",
     "sync_integrations",

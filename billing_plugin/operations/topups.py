@@ -1,22 +1,37 @@
-"""Buying credit: the intent is stored, the processor is asked, the answer is settled once."""
+"""Buying credit: the intent is stored, the processor is asked, the answer is settled once.
+
+A lost answer is `unknown`, never failed: the same key, a poll, a message of the processor or the
+reconciler finds out what became of it, whichever comes first.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, NamedTuple
 
-from billing_plugin.context import Actor, current, refuse_in_transaction, write_transaction
-from billing_plugin.errors import InvalidRequest, NotSupported, PaymentDeclined, ProviderError
-from billing_plugin.models import topups
-from billing_plugin.models.ledger import Movement
-from billing_plugin.models.topups import FAILED, SUCCEEDED, UNKNOWN, TopUp
+from billing_plugin.context import Actor, current, now, refuse_in_transaction, write_transaction
+from billing_plugin.errors import (
+    BillingError,
+    InvalidRequest,
+    NotSupported,
+    PaymentDeclined,
+    ProviderError,
+)
+from billing_plugin.models import accounts, topups
+from billing_plugin.models.topups import FAILED, UNKNOWN, TopUp
 from billing_plugin.money import Money
-from billing_plugin.operations.catalogue import operation
-from billing_plugin.operations.ledger import enter_credit
+from billing_plugin.operations.catalogue import check_page, operation
 from billing_plugin.operations.once import Once, marked, once
+from billing_plugin.operations.settling import put_off, settle
 from billing_plugin.operations.till import open_book
-from billing_plugin.processors.processor import Charge, Payment
+from billing_plugin.processors.processor import Charge
 
-DEFAULT_METHOD = "default"
+DEFAULT_METHOD, STATUSES = "default", topups.STATUSES
+UNANSWERED = timedelta(minutes=1)  # after which the reconciler looks at a new top-up
+DUE_AT_ONCE = 100
+log = logging.getLogger("billing_plugin")
 
 
 @operation(scope="topups:write", effect="spends")
@@ -26,21 +41,21 @@ def top_up(
     amount: Money,
     *,
     payment_method: str = DEFAULT_METHOD,
+    attended: bool = True,
     idempotency_key: str | None = None,
 ) -> TopUp:
     """Charges the payment method and credits the account, exactly once per idempotency key.
 
-    The amount is whole cents, from topup_minimum_cents to topup_maximum_cents. A lost answer
-    leaves the top-up `unknown`, never failed: the same key asks the processor what became of it.
-    Raises PaymentDeclined, NotSupported without the processor, InvalidRequest,
-    IdempotencyConflict.
+    The amount is whole cents, from topup_minimum_cents to topup_maximum_cents. A top-up that is
+    `processing` may have a `client_secret`, by which whoever pays confirms it; where nobody is
+    there who could (`attended`), it is declined. Raises PaymentDeclined, NotSupported without the
+    processor, InvalidRequest, IdempotencyConflict.
     """
     _check(amount)
-    topup, is_new = _intended(
-        actor, account_id, amount, payment_method=payment_method, key=idempotency_key
-    )
-    if topup.status in topups.OPEN:
-        topup = _paid(actor, topup, is_new=is_new)
+    wish = _Wish(amount, payment_method, attended)
+    topup, is_new = _intended(actor, account_id, wish, key=idempotency_key)
+    if topup.is_open:
+        topup = _charged(actor, topup) if is_new else _retried(actor, topup)
     if topup.status == FAILED:
         raise PaymentDeclined("The payment was declined.", extra={"topup_id": topup.id})
     return marked(topup, replayed=not is_new)
@@ -48,9 +63,55 @@ def top_up(
 
 @operation(scope="topups:read", effect="reads")
 def get_topup(actor: Actor, account_id: str, topup_id: str) -> TopUp:
-    """One top-up of the account. Raises NotFound."""
+    """One top-up of the account, as it is stored. Raises NotFound."""
     del actor
     return topups.get(account_id, topup_id)
+
+
+@operation(scope="topups:read", effect="asks")
+def check_topup(actor: Actor, account_id: str, topup_id: str) -> TopUp:
+    """The same after asking the processor, where it is open still. Raises NotFound, NotSupported;
+    where the processor does not answer, it is as it was."""
+    topup = topups.get(account_id, topup_id)
+    return ask(actor, topup) or topup if topup.is_open else topup
+
+
+@operation(scope="topups:read", effect="reads")
+def list_topups(
+    actor: Actor, account_id: str, *, before: str | None = None, limit: int = 50
+) -> list[TopUp]:
+    """The account's top-ups, newest first; `before` is an id to go on from, `limit` 1 to 100.
+    Raises NotFound, InvalidRequest."""
+    del actor
+    check_page(limit)
+    accounts.get(account_id)
+    return topups.page(account_id, before=before, limit=limit)
+
+
+@operation(scope="jobs:run", effect="asks")
+def reconcile_topups(actor: Actor) -> int:
+    """Asks the processor about every top-up that is due: of which no answer is known, and of which
+    a message may have been lost. Returns how many it could ask; one that fails is due again."""
+    asked = 0
+    for account_id, topup_id in topups.due(now(), DUE_AT_ONCE):
+        with suppress(BillingError):
+            topup = topups.get(account_id, topup_id)
+            asked += ask(actor, topup) is not None
+    return asked
+
+
+def ask(actor: Actor, topup: TopUp) -> TopUp | None:
+    """Settles a top-up by what the processor says of it now; None where it does not say. Raises
+    NotSupported where that processor is not set up."""
+    refuse_in_transaction()
+    processor = _processor_of(topup)
+    try:
+        payment = processor.find(_charge(topup))
+    except ProviderError as error:
+        log.warning("%s of %s: %s", topup.id, topup.processor, error.code)
+        put_off(topup)
+        return None
+    return settle(actor, topup, payment)
 
 
 def _check(amount: Money) -> None:
@@ -70,19 +131,34 @@ def _processor() -> Any:
     return processor
 
 
-def _intended(
-    actor: Actor, account_id: str, amount: Money, *, payment_method: str, key: str | None
-) -> tuple[TopUp, bool]:
+def _processor_of(topup: TopUp) -> Any:
+    processor = _processor()
+    if processor.name != topup.processor:
+        raise NotSupported("This top-up was begun with another processor.")
+    return processor
+
+
+class _Wish(NamedTuple):
+    amount: Money
+    method: str
+    attended: bool
+
+
+def _intended(actor: Actor, account_id: str, wish: _Wish, *, key: str | None) -> tuple[TopUp, bool]:
     """The stored intent, and whether it is new; an old one may have been charged already."""
-    said = Once("top_up", key, {"amount": str(amount), "method": payment_method})
+    content = {"amount": str(wish.amount), "method": wish.method}
+    if not wish.attended:
+        content["attended"] = "no"
+    said = Once("top_up", key, content)
     with write_transaction():
         book = open_book(actor, account_id)
-        book.require_currency(amount)
+        book.require_currency(wish.amount)
 
         def intend() -> str:
             topup = topups.create(
-                account_id, amount, book.at, key_id=actor.key_id,
-                processor=_processor().name, payment_method=payment_method,
+                account_id, wish.amount, book.at, key_id=actor.key_id, processor=_processor().name,
+                payment_method=wish.method, attended=int(wish.attended),
+                ask_at=book.at + UNANSWERED,
             )  # fmt: skip
             return str(topup.id)
 
@@ -90,29 +166,29 @@ def _intended(
         return topups.get(account_id, topup_id), not replayed
 
 
-def _paid(actor: Actor, topup: TopUp, *, is_new: bool) -> TopUp:
+def _charged(actor: Actor, topup: TopUp) -> TopUp:
+    """Asks the processor to charge. No answer is no refusal: what became of it is unknown."""
     refuse_in_transaction()
-    processor = _processor()
-    if processor.name != topup.processor:
-        raise NotSupported("This top-up was begun with another processor.")
-    charge = Charge(topup.id, topup.amount, topup.payment_method)
+    processor = _processor_of(topup)
     try:
-        payment = None if is_new else processor.find(charge)
-        payment = payment or processor.charge(charge)
-    except ProviderError:
-        payment = None
-    return _settled(actor, topup, payment)
+        payment = processor.charge(_charge(topup))
+    except ProviderError as error:
+        log.warning("%s of %s: %s", topup.id, topup.processor, error.code)
+        return settle(actor, topup, None)
+    return settle(actor, topup, payment)
 
 
-def _settled(actor: Actor, topup: TopUp, payment: Payment | None) -> TopUp:
-    with write_transaction():
-        book = open_book(actor, topup.account_id)
-        if payment is None:
-            topups.settle(topup, UNKNOWN, book.at)
-        elif not payment.succeeded:
-            topups.settle(topup, FAILED, book.at, failure=payment.failure)
-        elif topups.settle(topup, SUCCEEDED, book.at, payment_id=payment.payment_id):
-            facts = {"paymentId": payment.payment_id, "processor": topup.processor}
-            bought = Movement("topup", topup.amount_nanos, None, topup.id, metadata=facts)
-            enter_credit(book, bought)
+def _retried(actor: Actor, topup: TopUp) -> TopUp:
+    """Asks what became of an old intent, which is charged, by the same reference, only where it
+    never arrived and has not been given up: processors forget references within a day."""
+    found = ask(actor, topup)
+    if found is None:
         return topups.get(topup.account_id, topup.id)
+    return _charged(actor, found) if found.status == UNKNOWN else found
+
+
+def _charge(topup: TopUp) -> Charge:
+    return Charge(
+        topup.id, topup.amount, topup.payment_method, attended=topup.attended == 1,
+        payment_id=topup.payment_id,
+    )  # fmt: skip

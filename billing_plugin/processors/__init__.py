@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, cast
 from billing_plugin.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from billing_plugin.config import Settings
     from billing_plugin.processors.processor import Processor
 
-BUILT_IN = {"fake": "billing_plugin.processors.fake:FakeProcessor"}
+BUILT_IN = {
+    "fake": "billing_plugin.processors.fake:FakeProcessor",
+    "stripe": "billing_plugin.processors.stripe:StripeProcessor",
+}
 
 
-def load(processor: str | Processor | None) -> Processor | None:
+def load(processor: str | Processor | None, settings: Settings) -> Processor | None:
     """The processor of that name, the processor itself, or None where none is set up."""
     if not isinstance(processor, str):
         return processor
@@ -21,4 +25,4 @@ def load(processor: str | Processor | None) -> Processor | None:
         return None
     if processor not in BUILT_IN:
         raise ConfigurationError(f"BILLING_PROCESSOR is one of {', '.join(BUILT_IN)}.")
-    return cast("Processor", resolve_name(BUILT_IN[processor])())
+    return cast("Processor", resolve_name(BUILT_IN[processor])(settings))

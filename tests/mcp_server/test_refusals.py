@@ -246,7 +246,7 @@ class Declines:
     name = "declines"
 
     def charge(self, charge: Charge) -> Payment:
-        return Payment(False, failure=CANARY)
+        return Payment("failed", failure=CANARY)
 
     def find(self, charge: Charge) -> Payment | None:
         return None

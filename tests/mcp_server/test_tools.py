@@ -187,7 +187,7 @@ class LosesAnswers:
         raise ProviderUnavailable("The processor did not answer in time.")
 
     def find(self, charge: Charge) -> Payment | None:
-        return Payment(True, payment_id="pi_found")
+        return Payment("succeeded", "pi_found", charge.amount)
 
 
 def test_a_lost_answer_is_unknown_and_asked_for_again(database_url: str, mode: str) -> None:

@@ -173,7 +173,7 @@ def test_a_crash_between_charge_and_settlement_ends_in_one_credit(
 ) -> None:
     """The process dies right after the processor has charged, before anything is stored of it."""
     with monkeypatch.context() as broken:
-        broken.setattr("billing_plugin.operations.topups._settled", _die)
+        broken.setattr("billing_plugin.operations.topups.settle", _die)
         with pytest.raises(_DiedError):
             buy(poor)
     assert available(poor) == Money.zero()

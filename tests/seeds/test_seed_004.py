@@ -30,7 +30,7 @@ class PaymentOfTheSeed:
     name = "seed"
 
     def charge(self, charge: Charge) -> Payment:
-        return Payment(True, payment_id="pi_abc123")
+        return Payment("succeeded", "pi_abc123", charge.amount)
 
     def find(self, charge: Charge) -> Payment | None:
         return None

@@ -1,17 +1,22 @@
-"""Native: buying credit."""
+"""Native: buying credit, and what became of it."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import marshmallow
 from flask import Response
 from marshmallow import fields, validate
 
 from billing_plugin import operations
 from billing_plugin.dialects.dialect import account_id, actor, currency
 from billing_plugin.dialects.native.face import idempotency_key, native, ok
-from billing_plugin.dialects.native.shapes import MONEY, AmountBody, amount_of, money
+from billing_plugin.dialects.native.paging import pages
+from billing_plugin.dialects.native.shapes import MONEY, AmountBody, Flag, amount_of, money
+from billing_plugin.dialects.native.tables import ListQuery, Rows, listed
 from billing_plugin.dialects.openapi import TEXT, TIME, nullable, shape, word
+from billing_plugin.operations.topups import STATUSES
 
 if TYPE_CHECKING:
     from billing_plugin.models.topups import TopUp
@@ -20,20 +25,28 @@ TAGS = ["Top-ups"]
 
 
 class TopUpBody(AmountBody):
-    """How much to buy, and with which payment method."""
+    """How much to buy, with which payment method, and whether the payer is there to confirm it."""
 
     paymentMethod = fields.String(load_default="default", validate=validate.Length(min=1, max=100))
+    attended = Flag(load_default=True)
 
 
 TOPUP = shape(
     "TopUp",
-    "One purchase. `unknown` means that the processor is being asked what became of it.",
+    "One purchase. `unknown`: the processor is being asked what became of it; `review`: what it"
+    " says is not what was asked for. A `clientSecret` is there where the payer must confirm, and"
+    " is told once: in the answer to the purchase, and to a check.",
+    optional=("clientSecret",),
     id=TEXT,
-    status=word("processing", "succeeded", "failed", "unknown"),
+    status=word(*STATUSES),
     amount=MONEY,
     processor=TEXT,
+    paymentMethod=TEXT,
     paymentId=nullable(TEXT),
+    failure=nullable(TEXT),
     createdAt=TIME,
+    updatedAt=TIME,
+    clientSecret=TEXT,
 )
 
 
@@ -49,6 +62,7 @@ def top_up(body: dict[str, Any]) -> Response:
         account_id(),
         amount_of(body, currency()),
         payment_method=body["paymentMethod"],
+        attended=body["attended"],
         idempotency_key=idempotency_key(),
     )
     return ok(_shape(topup), 201, replayed=topup.replayed)
@@ -60,12 +74,37 @@ def get_topup(topup_id: str) -> Response:
     return ok(_shape(operations.get_topup(actor(), account_id(), topup_id)))
 
 
+@native.view(answers={200: TOPUP}, refusals=(501,), tags=TAGS)
+def check_topup(topup_id: str) -> Response:
+    """Ask what became of a top-up
+
+    The processor is asked now. Where it does not answer, the top-up is as it was.
+    """
+    return ok(_shape(operations.check_topup(actor(), account_id(), topup_id)))
+
+
+@native.view(answers={200: pages(TOPUP)}, csv=True, tags=TAGS)
+@native.arguments(ListQuery(), location="query", unknown=marshmallow.RAISE)
+def list_topups(query: dict[str, Any]) -> Response:
+    """List top-ups
+
+    The newest first.
+    """
+    account = account_id()
+    page = partial(operations.list_topups, actor(), account)
+    return listed(query, Rows("topups", TOPUP), page, account=account, shape=_shape)
+
+
 def _shape(topup: TopUp) -> dict[str, Any]:
-    return {
+    said = {
         "id": topup.id,
         "status": topup.status,
         "amount": money(topup.amount),
         "processor": topup.processor,
+        "paymentMethod": topup.payment_method,
         "paymentId": topup.payment_id,
+        "failure": topup.failure,
         "createdAt": topup.created_at,
+        "updatedAt": topup.updated_at,
     }
+    return said | ({"clientSecret": topup.client_secret} if topup.client_secret else {})
