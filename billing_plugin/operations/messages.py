@@ -13,7 +13,7 @@ from billing_plugin.context import Actor, after_commit, current, now, utc_now, w
 from billing_plugin.errors import BillingError, InvalidRequest, NotFound
 from billing_plugin.models import messages, topups
 from billing_plugin.models.messages import DONE, IGNORED, RECEIVED, StoredMessage
-from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.catalogue import operation, storable
 from billing_plugin.operations.topups import ask
 
 JOB = "worker.jobs.settle_message"
@@ -38,8 +38,8 @@ def receive_message(
     if instance.processor is None or instance.processor.name != processor or not secrets:
         raise NotFound("There is no such processor here.")
     read = instance.processor.read_message(body, headers, secrets=secrets, at=utc_now())
-    if not 0 < len(read.id) <= MAX_ID:
-        raise InvalidRequest("The message has no id.", code="malformed_json")
+    if not read.id or any(len(storable(text)) > MAX_ID for text in read):
+        raise InvalidRequest("The message has no id, or none of ours.", code="malformed_json")
     with write_transaction():
         message_id = messages.add(processor, tuple(read), now(), try_at=now() + LEFT_BEHIND)
         if message_id:

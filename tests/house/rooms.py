@@ -19,6 +19,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "operations": {"operations", *OUTWARD, *GROUND},
     **{room: {room, "operations", *GROUND} for room in INWARD},
     "dashboard": {"dashboard", "dialects", "operations", *GROUND},
+    "webhooks": {"webhooks", "dialects", "operations", *GROUND},
     "migrations": {"migrations", "context"},
     "extension": {*INWARD, "operations", *OUTWARD, *GROUND, "migrations"},
     PUBLIC: {"extension", "operations", *GROUND},
