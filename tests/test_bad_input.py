@@ -227,6 +227,7 @@ BAD_FIELDS: dict[str, dict[str, list[str]]] = {
         "amountCents": [*BAD_CENTS, "0", "99", "1000001"],
         "amount": [*BAD_AMOUNTS, '"0"', '"0.99"', '"10000.01"'],
         "paymentMethod": [*BAD_TEXT, "null", f'"{"x" * 101}"'],
+        "attended": BAD_FLAGS,
     },
     f"{NATIVE}/usage": {
         **BAD_NAMES,
