@@ -43,6 +43,7 @@ _CHOSEN_NEWEST = (
     f" WHERE account_id = ? ORDER BY item_id DESC LIMIT ?) newest {_SAYS} OFFSET 0) said"
     f" JOIN {TABLE} ON id = item_id WHERE {{where}} ORDER BY id DESC LIMIT ?"
 )
+FEW = 20_000  # items that PostgreSQL gathers by whole words, rather than those of a beginning
 _PLAIN = ("provider", "service_id", "stage_app_id", "author_email", "source")
 
 
@@ -141,30 +142,34 @@ class _Asked(NamedTuple):
         return search.patterns(self.account_id, self.terms, mark=self.mark)
 
     @property
-    def rare(self) -> str:
-        """Its whole words, where some are only begun and few items have the whole ones: those are
-        read one by one, as a beginning that is frequent takes an index as long as it is frequent.
-        """
+    def whole(self) -> str:
+        """Its whole words, where some are only begun: items that have the whole ones are read one
+        by one, as a beginning that is frequent takes an index as long as it is frequent."""
         terms = [one for one in self.terms if not one.begins]
         if not terms or len(terms) == len(self.terms):
             return ""
-        whole = search.expression(self.account_id, terms, mark=self.mark)
+        return search.expression(self.account_id, terms, mark=self.mark)
+
+    def is_rare(self, most: int) -> bool:
+        """Whether so many items at most have its whole words."""
+        if not self.whole:
+            return False
         says = _SAYS_SQLITE if is_sqlite() else _SAYS
-        [[number]] = fetch_all(_COUNT.format(says=says), (whole, search.NEWEST + 1))
-        return whole if number <= search.NEWEST else ""
+        [[number]] = fetch_all(_COUNT.format(says=says), (self.whole, most + 1))
+        return int(number) <= most
 
 
 def _matching_sqlite(asked: _Asked, wanted: Wanted, limit: int) -> list[str]:
     """FTS5 finds a frequent word as fast as a rare one, but not a frequent beginning of words."""
     where, values = _conditions(asked.account_id, wanted)
     rows: list[Row] = []
-    rare = asked.rare
+    whole = asked.whole
     if any(term.begins for term in asked.terms):
         globs = " AND ".join(["said GLOB ?"] * len(asked.terms))
-        which, words = (_SAYS_SQLITE, (rare,)) if rare else ("", ())
+        which, words = (_SAYS_SQLITE, (whole,)) if whole else ("", ())
         sql = _READ_SQLITE.format(which=which, globs=globs, where=where)
         rows = fetch_all(sql, (*words, search.NEWEST, *asked.patterns, *values, limit))
-    if len(rows) < limit and not rare:
+    if len(rows) < limit and not asked.is_rare(search.NEWEST):
         sql = _MATCHING_SQLITE.format(where=where)
         rows = fetch_all(sql, (asked.expression, *values, limit))
     return [row[0] for row in rows]
@@ -173,7 +178,7 @@ def _matching_sqlite(asked: _Asked, wanted: Wanted, limit: int) -> list[str]:
 def _matching_postgresql(asked: _Asked, wanted: Wanted, limit: int) -> list[str]:
     """A frequent word stands in many of the newest items, a rare one in few altogether."""
     rows: list[Row] = []
-    rare, plain = asked.rare, wanted == Wanted()
+    rare, plain = asked.is_rare(FEW) and asked.whole, wanted == Wanted()
     where, values = ("", [asked.account_id]) if plain else _conditions(asked.account_id, wanted)
     if not rare:
         sql, own = (_READ_NEWEST, ()) if plain else (_CHOSEN_NEWEST.format(where=where), values)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_plugin import Actor, Billing, operations
-from billing_plugin.models import search
+from billing_plugin.models import item_pages, search
 from billing_plugin.models.items import CostItem
 from billing_plugin.models.words import MAX_SAME, Term, terms_in, words_in
 from billing_plugin.money import Exact
@@ -223,6 +223,7 @@ def test_a_search_finds_what_reading_every_item_would_find(
     billing: Billing, monkeypatch: pytest.MonkeyPatch, newest: int
 ) -> None:
     monkeypatch.setattr(search, "NEWEST", newest)
+    monkeypatch.setattr(item_pages, "FEW", newest)
 
     @settings(deadline=None, max_examples=30, database=None)
     @given(st.lists(STEPS, min_size=1, max_size=12), st.lists(QUESTIONS, min_size=1, max_size=6))
