@@ -178,7 +178,8 @@ def _matching_sqlite(asked: _Asked, wanted: Wanted, limit: int) -> list[str]:
 def _matching_postgresql(asked: _Asked, wanted: Wanted, limit: int) -> list[str]:
     """A frequent word stands in many of the newest items, a rare one in few altogether."""
     rows: list[Row] = []
-    rare, plain = asked.is_rare(FEW) and asked.whole, wanted == Wanted()
+    rare = asked.whole if asked.is_rare(FEW) else ""
+    plain = wanted == Wanted()
     where, values = ("", [asked.account_id]) if plain else _conditions(asked.account_id, wanted)
     if not rare:
         sql, own = (_READ_NEWEST, ()) if plain else (_CHOSEN_NEWEST.format(where=where), values)
