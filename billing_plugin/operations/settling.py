@@ -66,8 +66,11 @@ def put_off(topup: TopUp) -> None:
 
 
 def is_another(topup: TopUp, payment: Payment) -> bool:
-    """Whether the payment is not what was asked for: another reference, amount or currency."""
+    """Whether the payment is not what was asked for: another reference, payer, amount or
+    currency."""
     if payment.reference not in ("", topup.id):
+        return True
+    if topup.customer_id and payment.customer_id not in ("", topup.customer_id):
         return True
     others = {refund.amount.currency for refund in payment.refunds}
     others |= {dispute.amount.currency for dispute in payment.disputes}
