@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 UNKNOWN_TO_LOCALSTRIPE = ("created[gte]", "created[lte]")
+NEEDED_BY_LOCALSTRIPE = {"/v1/payment_methods": ("type", "card")}  # where Stripe lists every type
 PATIENCE_S = 20
 
 
@@ -106,6 +107,8 @@ class _Passing(BaseHTTPRequestHandler):
     def _forward(self, body: bytes) -> tuple[int, bytes]:
         parts = urlsplit(self.path)
         query = [pair for pair in parse_qsl(parts.query) if pair[0] not in UNKNOWN_TO_LOCALSTRIPE]
+        if self.command == "GET" and parts.path in NEEDED_BY_LOCALSTRIPE:
+            query.append(NEEDED_BY_LOCALSTRIPE[parts.path])
         self.server.passed.append(f"{self.command} {parts.path}")
         headers = {
             name: self.headers[name] for name in ("Authorization", "Content-Type")
