@@ -18,7 +18,7 @@ _ADD = (
 _SET = "UPDATE billing_customer SET default_method = ? WHERE account_id = ? AND processor = ?"
 _TOLD = (
     "UPDATE billing_customer SET told_revision = ?"
-    " WHERE account_id = ? AND processor = ? AND told_revision < ?"
+    " WHERE account_id = ? AND processor = ? AND told_revision <= ?"
 )
 
 
@@ -49,6 +49,8 @@ def set_default(customer: Customer, method_id: str | None) -> None:
     execute(_SET, (method_id, customer.account_id, customer.processor))
 
 
-def mark_told(customer: Customer, revision: int) -> None:
-    """Stores which revision of the profile it was told, unless it was told a later one."""
-    execute(_TOLD, (revision, customer.account_id, customer.processor, revision))
+def mark_told(customer: Customer, revision: int) -> bool:
+    """Stores which revision of the profile it was told. False where it was told a later one."""
+    values = (revision, customer.account_id, customer.processor, revision)
+    changed: int = execute(_TOLD, values).rowcount
+    return changed == 1

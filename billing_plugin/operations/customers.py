@@ -12,6 +12,7 @@ from typing import Any
 from billing_plugin.context import BY_ITSELF, current, refuse_in_transaction, write_transaction
 from billing_plugin.errors import NotSupported, ProviderError
 from billing_plugin.models import billing_profiles, customers
+from billing_plugin.models.billing_profiles import BillingProfile
 from billing_plugin.models.customers import Customer
 from billing_plugin.operations.till import open_book
 from billing_plugin.processors.processor import Profile
@@ -51,19 +52,28 @@ def customer_of(account_id: str) -> Customer:
 
 
 def tell_profile(account_id: str) -> bool:
-    """Tells the processor who is billed, where it has a customer and knows an older profile; until
-    it knows the newest, whoever changes it meanwhile. False where it does not answer, or does not
-    take it: then it is told later. Raises NotSupported."""
+    """Tells the processor who is billed, where it has a customer and knows an older profile; again
+    where it was told a newer one meanwhile, which this one may have undone. False where it does
+    not answer, or does not take it: then it is told later. Raises NotSupported."""
     refuse_in_transaction()
+    is_overtaken = False
     while True:
         customer, profile = known_customer(account_id), billing_profiles.get(account_id)
-        if customer is None or profile is None or customer.told_revision >= profile.revision:
+        if customer is None or profile is None:
             return True
-        facts = {name: getattr(profile, name) for name in billing_profiles.FIELDS}
-        try:
-            processor_at_work().change_customer(customer.id, Profile(**facts))
-        except ProviderError as error:
-            log.warning("%s of %s: %s", account_id, customer.processor, error.code)
+        if customer.told_revision >= profile.revision and not is_overtaken:
+            return True
+        if not _told(customer, profile):
             return False
         with write_transaction():
-            customers.mark_told(customer, profile.revision)
+            is_overtaken = not customers.mark_told(customer, profile.revision)
+
+
+def _told(customer: Customer, profile: BillingProfile) -> bool:
+    facts = {name: getattr(profile, name) for name in billing_profiles.FIELDS}
+    try:
+        processor_at_work().change_customer(customer.id, Profile(**facts))
+    except ProviderError as error:
+        log.warning("%s of %s: %s", customer.account_id, customer.processor, error.code)
+        return False
+    return True
