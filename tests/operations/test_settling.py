@@ -17,7 +17,7 @@ from billing_plugin.processors.fake import FakeProcessor
 from billing_plugin.processors.processor import Charge, Dispute, Payment, Refund
 from tests.books import complaints
 from tests.deeds import balance, limit, spend
-from tests.factories import Clock, account_with, billing_on
+from tests.factories import START, Clock, account_with, billing_on
 
 TEN = Money.parse("10")
 PAID = Payment("succeeded", "pi_1", TEN)
@@ -178,6 +178,15 @@ def test_what_was_not_asked_for_is_never_credited(purchase: Purchase, other: Pay
     purchase.learns(PAID)
     assert purchase.state[:3] == ("succeeded", None, "10.00")
     purchase.learns(other)
+    assert purchase.state[:3] == ("succeeded", None, "10.00")
+
+
+def test_what_another_paid_is_never_credited(purchase: Purchase) -> None:
+    with purchase.billing.instance.active():
+        topups.change(topups.get(purchase.mine, purchase.id), START, customer_id="cus_1")
+    purchase.learns(replace(PAID, customer_id="cus_2"))
+    assert purchase.state == ("review", None, "0.00", [])
+    purchase.learns(replace(PAID, customer_id="cus_1"))
     assert purchase.state[:3] == ("succeeded", None, "10.00")
 
 
