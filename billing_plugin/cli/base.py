@@ -1,7 +1,7 @@
 """What every command shares: its options, the system it works on, how it prints and how it fails.
 
 Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 found wrong, 2 usage, 3 limit or
-balance, 4 declined, 5 provider, 6 settings.
+balance, 4 declined, 5 provider, 6 settings, 7 not known yet.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who an account is at a processor, methods that are being added, and who is billed (0031)."""
+"""Who an account is at a processor, methods that are being added, and who is billed (0032)."""
 
 from __future__ import annotations
 
