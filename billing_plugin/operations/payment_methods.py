@@ -28,6 +28,7 @@ from billing_plugin.processors import processor
 from billing_plugin.processors.processor import Method
 
 FORMS = processor.FORMS
+MAX_ID = 200  # characters of a processor's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,7 @@ def remove_payment_method(actor: Actor, account_id: str, method_id: str) -> Remo
 def require_chargeable(account_id: str, method_id: str) -> None:
     """Raises NotFound for a payment method that the processor does not know, or knows as somebody
     else's. One that is nobody's was given by hand, and may be charged. Raises ProviderError."""
-    refuse_in_transaction()
-    customer = known_customer(account_id)
-    method = processor_at_work().find_method(method_id)
+    customer, method = known_customer(account_id), _found(method_id)
     mine = ("", customer.id) if customer else ("",)
     if method is None or method.customer_id not in mine:
         raise _unknown()
@@ -134,9 +133,18 @@ def _owned(account_id: str, method_id: str) -> tuple[Customer, Method | None]:
     customer = known_customer(account_id)
     if customer is None:
         raise _unknown()
-    refuse_in_transaction()
-    found = processor_at_work().find_method(method_id)
+    found = _found(method_id)
     return customer, found if found and found.customer_id == customer.id else None
+
+
+def _found(method_id: str) -> Method | None:
+    """The method of that id, whosesoever it is; what can be none is not asked about."""
+    refuse_in_transaction()
+    asked = processor_at_work()
+    found: Method | None = None
+    if 0 < len(method_id) <= MAX_ID:
+        found = asked.find_method(method_id)
+    return found
 
 
 def _change_default(

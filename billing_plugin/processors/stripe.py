@@ -171,7 +171,12 @@ def _wanted(charge: Charge) -> dict[str, Any]:
     }
     if charge.payment_method == DEFAULT:
         return said
-    said |= {"payment_method": charge.payment_method, "confirm": True}
+    said |= {
+        "payment_method": charge.payment_method,
+        "confirm": True,
+        # else Stripe demands to know where to send a browser back to
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+    }
     return said if charge.attended else {**said, "off_session": True}
 
 

@@ -203,7 +203,7 @@ def test_a_method_of_others_is_unknown(
 
 
 @pytest.mark.parametrize("act", ["prefer", "remove"])
-@pytest.mark.parametrize("name", ["nobody", "default", "fake_visa", ""])
+@pytest.mark.parametrize("name", ["nobody", "default", "fake_visa", "", "x" * 201])
 def test_what_is_none_is_unknown(
     billing: Billing, actor: Actor, processor: Watched, act: str, name: str
 ) -> None:
@@ -219,6 +219,18 @@ def test_what_the_processor_does_not_know_is_not_charged(
     monkeypatch.setattr(processor, "find_method", lambda _: None)
     with pytest.raises(errors.NotFound):
         buy(actor, "pm_of_nobody")
+    assert processor.charged == []
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("name", ["", "x" * 201], ids=["nothing", "too long"])
+def test_what_can_be_no_id_is_not_asked_about(
+    actor: Actor, processor: Watched, act: str, name: str
+) -> None:
+    add(actor)
+    processor.breaks = {"find_method"}
+    with pytest.raises(errors.NotFound):
+        ACTS[act](actor, name)
     assert processor.charged == []
 
 
