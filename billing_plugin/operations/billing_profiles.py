@@ -10,11 +10,13 @@ from collections.abc import Mapping
 
 from billing_plugin.context import Actor, current, write_transaction
 from billing_plugin.models import accounts, audit, billing_profiles
-from billing_plugin.models.billing_profiles import FIELDS, BillingProfile
+from billing_plugin.models.billing_profiles import BillingProfile
 from billing_plugin.operations.catalogue import operation
 from billing_plugin.operations.customers import tell_profile
 from billing_plugin.operations.profile_checks import checked
 from billing_plugin.operations.till import open_book
+
+FIELDS = billing_profiles.FIELDS
 
 
 @operation(scope="profile:read", effect="reads")
@@ -30,7 +32,7 @@ def get_billing_profile(actor: Actor, account_id: str) -> BillingProfile:
 def set_billing_profile(
     actor: Actor, account_id: str, profile: Mapping[str, str]
 ) -> BillingProfile:
-    """Stores name, address, e-mail and tax id (models.billing_profiles.FIELDS), all of them: what
+    """Stores name, address, e-mail and tax id (FIELDS), all of them: what
     is not said is taken away. The processor is told, now or later. Raises NotFound,
     InvalidRequest that names the field."""
     values = checked(profile)
