@@ -16,9 +16,12 @@ TABLES = (
         customer_id TEXT NOT NULL,
         default_method TEXT,
         told_revision INTEGER NOT NULL DEFAULT 0,
+        tell_at TIMESTAMPTZ,
+        tries INTEGER NOT NULL DEFAULT 0,
         created_at TIMESTAMPTZ NOT NULL,
         PRIMARY KEY (account_id, processor),
         UNIQUE (processor, customer_id))""",
+    "CREATE INDEX billing_customer_tell ON billing_customer (tell_at) WHERE tell_at IS NOT NULL",
     """CREATE TABLE billing_method_setup (
         id TEXT PRIMARY KEY,
         account_id TEXT NOT NULL REFERENCES billing_account (id),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from billing_plugin.models.base import execute, fetch_one
+from billing_plugin.models.base import execute, fetch_all, fetch_one
 
 _FIND = (
-    "SELECT account_id, processor, customer_id, default_method, told_revision"
+    "SELECT account_id, processor, customer_id, default_method, told_revision, tries"
     " FROM billing_customer WHERE account_id = ? AND processor = ?"
 )
 _ADD = (
@@ -17,20 +17,27 @@ _ADD = (
 )
 _SET = "UPDATE billing_customer SET default_method = ? WHERE account_id = ? AND processor = ?"
 _TOLD = (
-    "UPDATE billing_customer SET told_revision = ?"
+    "UPDATE billing_customer SET told_revision = ?, tries = 0, tell_at = NULL"
     " WHERE account_id = ? AND processor = ? AND told_revision <= ?"
+)
+_PUT_OFF = "UPDATE billing_customer SET tell_at = ?, tries = ? WHERE account_id = ?"
+_DUE = (
+    "SELECT account_id FROM billing_customer WHERE tell_at <= ? AND processor = ?"
+    " ORDER BY tell_at LIMIT ?"
 )
 
 
 class Customer(NamedTuple):
     """An account at a processor. `default_method` is the payment method that is charged where none
-    is named, `told_revision` the billing profile that the processor was told last."""
+    is named, `told_revision` the billing profile that the processor was told last, after so many
+    `tries` to tell it a newer one."""
 
     account_id: str
     processor: str
     id: str
     default_method: str | None
     told_revision: int
+    tries: int
 
 
 def find(account_id: str, processor: str) -> Customer | None:
@@ -54,3 +61,14 @@ def mark_told(customer: Customer, revision: int) -> bool:
     values = (revision, customer.account_id, customer.processor, revision)
     changed: int = execute(_TOLD, values).rowcount
     return changed == 1
+
+
+def put_off(account_id: str, tell_at: datetime | None, *, tries: int = 0) -> None:
+    """Stores when the processor is to be told again by itself, if the account is known to one;
+    None: no more."""
+    execute(_PUT_OFF, (tell_at, tries, account_id))
+
+
+def due(processor: str, at: datetime, limit: int) -> list[str]:
+    """The accounts whose processor is to be told, the longest due first."""
+    return [row[0] for row in fetch_all(_DUE, (at, processor, limit))]

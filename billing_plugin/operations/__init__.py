@@ -5,7 +5,11 @@ from billing_plugin.models.usage import Usage
 from billing_plugin.operations.accounts import create_account, get_account, list_accounts
 from billing_plugin.operations.anomalies import Anomalies, Anomaly, find_anomalies
 from billing_plugin.operations.audit import list_changes
-from billing_plugin.operations.billing_profiles import get_billing_profile, set_billing_profile
+from billing_plugin.operations.billing_profiles import (
+    get_billing_profile,
+    set_billing_profile,
+    tell_billing_profiles,
+)
 from billing_plugin.operations.breakdowns import (
     Breakdown,
     Share,
@@ -268,6 +272,7 @@ __all__ = [
     "store_items",
     "summarize",
     "sync_integrations",
+    "tell_billing_profiles",
     "top_up",
     "trend",
     "update_category",

@@ -7,6 +7,7 @@ processor is never asked inside a transaction.
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from billing_plugin.context import BY_ITSELF, current, refuse_in_transaction, write_transaction
@@ -17,6 +18,8 @@ from billing_plugin.models.customers import Customer
 from billing_plugin.operations.till import open_book
 from billing_plugin.processors.processor import Profile
 
+# how long until a processor that did not answer is told again by itself; then no more
+WAITS = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 240, 720, 1440)]
 log = logging.getLogger("billing_plugin")
 
 
@@ -63,9 +66,14 @@ def tell_profile(account_id: str) -> bool:
             return True
         if customer.told_revision >= profile.revision and not is_overtaken:
             return True
-        if not _told(customer, profile):
-            return False
+        is_told = _told(customer, profile)
         with write_transaction():
+            at = open_book(BY_ITSELF, account_id).at
+            if not is_told:
+                wait = WAITS[customer.tries : customer.tries + 1]
+                tell_at = at + wait[0] if wait else None
+                customers.put_off(account_id, tell_at, tries=customer.tries + 1)
+                return False
             is_overtaken = not customers.mark_told(customer, profile.revision)
 
 

@@ -9,7 +9,7 @@ from billing_plugin.models.billing_profiles import FIELDS
 from billing_plugin.processors.fake import FakeProcessor
 from billing_plugin.processors.processor import Profile
 from tests.books import everything
-from tests.factories import START, account_with
+from tests.factories import START, Clock, account_with
 
 ACME = {
     "name": "Acme", "email": "bills@acme.example", "line1": "1 Main St", "city": "Berlin",
@@ -104,3 +104,81 @@ def test_others_profiles_are_unknown(billing: Billing, actor: Actor) -> None:
     ):
         with pytest.raises(errors.NotFound):
             act()
+
+
+class Mute(FakeProcessor):
+    """A processor that does not answer who is billed, until it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.is_mute = 0, True
+
+    def change_customer(self, customer_id: str, profile: Profile) -> None:
+        """As the fake one, or no answer."""
+        self.asked += 1
+        if self.is_mute:
+            raise errors.ProviderUnavailable("no answer")
+        super().change_customer(customer_id, profile)
+
+
+def test_a_processor_is_told_again_by_itself(
+    billing: Billing, actor: Actor, mine: str, clock: Clock
+) -> None:
+    processor, operator = Mute(), billing.operator()
+    billing.instance.processor = processor
+    operations.begin_payment_method(actor, mine)
+    operations.set_billing_profile(actor, mine, ACME)
+    for minutes in (1, 5, 15):
+        clock.forward(minutes=minutes)
+        asked = processor.asked
+        assert [operations.tell_billing_profiles(operator) for _ in range(2)] == [0, 0]
+        assert processor.asked == asked + 1
+    processor.is_mute = False
+    clock.forward(hours=1)
+    assert [operations.tell_billing_profiles(operator) for _ in range(2)] == [1, 0]
+    assert processor.profiles == {processor.open_customer(mine): Profile(**ACME)}
+
+
+def test_a_processor_that_never_takes_it_is_left_alone(
+    billing: Billing, actor: Actor, mine: str, clock: Clock
+) -> None:
+    """Such as a tax id that is good and that it does not know; another profile begins anew."""
+    processor, operator = Mute(), billing.operator()
+    billing.instance.processor = processor
+    operations.begin_payment_method(actor, mine)
+    operations.set_billing_profile(actor, mine, ACME)
+    for _ in range(20):
+        clock.forward(days=1)
+        operations.tell_billing_profiles(operator)
+    assert processor.asked == 8
+    processor.is_mute = False
+    operations.set_billing_profile(actor, mine, {"name": "Bcme"})
+    assert list(processor.profiles.values()) == [Profile(name="Bcme")]
+
+
+def test_a_crash_before_it_is_told_is_made_up_for(
+    billing: Billing, actor: Actor, mine: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processor = billing.instance.processor = FakeProcessor()
+    operations.begin_payment_method(actor, mine)
+    with monkeypatch.context() as broken:
+        broken.setattr("billing_plugin.operations.billing_profiles.tell_profile", _die)
+        with pytest.raises(_DiedError):
+            operations.set_billing_profile(actor, mine, ACME)
+    assert processor.profiles == {}
+    clock.forward(minutes=1)
+    assert operations.tell_billing_profiles(billing.operator()) == 1
+    assert list(processor.profiles.values()) == [Profile(**ACME)]
+
+
+def test_without_a_processor_nobody_is_told(billing: Billing) -> None:
+    billing.instance.processor = None
+    assert operations.tell_billing_profiles(billing.operator()) == 0
+
+
+class _DiedError(Exception):
+    """Stands for the end of the process."""
+
+
+def _die(_: str) -> bool:
+    raise _DiedError

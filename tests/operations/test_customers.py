@@ -170,6 +170,7 @@ def test_a_customer_is_one_accounts(billing: Billing, mine: str, processor: Aske
     with billing.instance.active():
         customer_of(mine)
     other = str(account_with(billing).account_id)
-    sql = "INSERT INTO billing_customer SELECT ?, processor, customer_id, NULL, 0, created_at"
+    columns = "processor, customer_id, NULL, 0, NULL, 0, created_at"
+    sql = f"INSERT INTO billing_customer SELECT ?, {columns}"
     with pytest.raises(Exception, match=r"(?i)unique"):
         run_sql(billing, f"{sql} FROM billing_customer", other)
