@@ -91,6 +91,9 @@ def facts(payment: Payment) -> Iterator[Fact]:
 
 
 def _miss(topup: TopUp, at: datetime) -> None:
+    if topup.status in (FAILED, SUCCEEDED):
+        waits = _LATER if topup.status == SUCCEEDED else _LATER[:_MENDED]
+        topups.change(topup, at, **_asked(topup, at, waits, ends=True))
     if not topup.is_open:
         return
     if at - topup.created_at < ARRIVES_WITHIN:

@@ -262,6 +262,27 @@ def test_what_never_arrived_has_failed_after_an_hour(database_url: str) -> None:
     assert purchase.state[:3] == ("succeeded", None, "10.00")
 
 
+@pytest.mark.parametrize(("said", "days"), [(DECLINED, 7), (PAID, 127)], ids=["failed", "paid"])
+def test_what_nobody_knows_of_any_more_is_not_asked_about_for_ever(
+    database_url: str, said: Payment, days: int
+) -> None:
+    """Declined before it was a payment there, or forgotten since."""
+    clock = Clock()
+    billing = billing_on(database_url, clock=clock)
+    purchase = Purchase(billing)
+    purchase.learns(said)
+    before, asked = purchase.state, 0
+    purchase.processor.says = None
+    for _ in range(days):
+        clock.forward(days=1)
+        asked += operations.reconcile_topups(billing.operator())
+        assert operations.reconcile_topups(billing.operator()) == 0
+    assert asked == {7: 3, 127: 7}[days]
+    clock.forward(days=1000)
+    assert operations.reconcile_topups(billing.operator()) == 0
+    assert purchase.state == before
+
+
 def test_a_processor_that_does_not_answer_is_asked_again(database_url: str) -> None:
     clock = Clock()
     billing = billing_on(database_url, clock=clock)
