@@ -18,6 +18,7 @@ AT_LEAST_ONE = (
     "max_import_bytes",
     "sync_interval_s",
     "provider_timeout_s",
+    "topup_window_s",
 )
 MAY_HOLD_SECRETS = (
     *("database_url", "redis_url", "secret_keys"),
@@ -52,6 +53,12 @@ class Settings(NamedTuple):
     processor_url: str = ""  # instead of its own
     topup_minimum_cents: int = 100
     topup_maximum_cents: int = 1_000_000
+    # Against who tries stolen cards: of one account in a window; 0: no limit.
+    topup_window_s: int = 3_600
+    topup_max_attempts: int = 60
+    topup_max_attempts_per_key: int = 30
+    topup_max_declined: int = 10
+    topup_max_declined_per_method: int = 5
     sync_interval_s: int = 14_400
     manual_sync_interval_s: int = 60
     provider_timeout_s: int = 20

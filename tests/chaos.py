@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-UNKNOWN_TO_LOCALSTRIPE = ("created[gte]", "created[lte]")
+UNKNOWN_TO_LOCALSTRIPE = (
+    *("created[gte]", "created[lte]"),
+    *("automatic_payment_methods[enabled]", "automatic_payment_methods[allow_redirects]"),
+)
+NEEDED_BY_LOCALSTRIPE = {"/v1/payment_methods": ("type", "card")}  # where Stripe lists every type
 PATIENCE_S = 20
 
 
@@ -105,14 +109,17 @@ class _Passing(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes) -> tuple[int, bytes]:
         parts = urlsplit(self.path)
-        query = [pair for pair in parse_qsl(parts.query) if pair[0] not in UNKNOWN_TO_LOCALSTRIPE]
+        query = _understood(parts.query)
+        if self.command == "GET" and parts.path in NEEDED_BY_LOCALSTRIPE:
+            query.append(NEEDED_BY_LOCALSTRIPE[parts.path])
         self.server.passed.append(f"{self.command} {parts.path}")
         headers = {
             name: self.headers[name] for name in ("Authorization", "Content-Type")
             if name in self.headers
         }  # fmt: skip
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_S)
-        connection.request(self.command, f"{parts.path}?{urlencode(query)}", body, headers)
+        said = urlencode(_understood(body.decode())).encode()
+        connection.request(self.command, f"{parts.path}?{urlencode(query)}", said, headers)
         response = connection.getresponse()
         found = response.status, response.read()
         connection.close()
@@ -127,6 +134,12 @@ class _Passing(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Quietly."""
+
+
+def _understood(form: str) -> list[tuple[str, str]]:
+    """What localstripe understands of a form."""
+    pairs = parse_qsl(form, keep_blank_values=True)
+    return [pair for pair in pairs if pair[0] not in UNKNOWN_TO_LOCALSTRIPE]
 
 
 def _wait_for(port: int) -> None:

@@ -229,6 +229,17 @@ BAD_FIELDS: dict[str, dict[str, list[str]]] = {
         "paymentMethod": [*BAD_TEXT, "null", f'"{"x" * 101}"'],
         "attended": BAD_FLAGS,
     },
+    f"{NATIVE}/billing-profile": {
+        "name": [*BAD_TEXT, '"a\\tb"', f'"{"x" * 201}"'],
+        "taxId": [*BAD_TEXT, '"DE136695976"', f'"{"1" * 41}"'],  # without its type
+        "email": [*BAD_TEXT, '"x"', '"a@"', '"a@b"', '"a b@example.com"', f'"{"x" * 250}@a.com"'],
+        "address": [
+            *("1", '"x"', "[]", '{"country": "XX"}', '{"country": "de"}', '{"country": "DE\\n"}'),
+            *('{"line1": ""}', '{"city": 1}', f'{{"line2": "{"x" * 201}"}}', '{"street": "x"}'),
+            *('{"postalCode": "' + "1" * 21 + '"}', '{"region": "a\\nb"}', '{"postal_code": "1"}'),
+        ],
+        "taxIdType": [*BAD_TEXT, '"vat"', '"us_ein"'],  # without its number
+    },
     f"{NATIVE}/usage": {
         **BAD_NAMES,
         **BAD_COUNTED,

@@ -39,6 +39,8 @@ OPERATIONS = {
     *("requestLimitRaise", "listLimitRaises", "getLimitRaise", "approveLimitRaise"),
     *("denyLimitRaise", "listChanges", "reportSpend", "reportUsage", "requestSync"),
     *("topUp", "listTopups", "getTopup", "checkTopup"),
+    *("listPaymentMethods", "beginPaymentMethod", "setDefaultPaymentMethod"),
+    *("removePaymentMethod", "getBillingProfile", "setBillingProfile"),
     *("listItems", "createItem", "findItem", "getItem", "updateItem", "deleteItem"),
     *("listCategories", "createCategory", "getCategory", "updateCategory", "deleteCategory"),
     *("summarize", "breakDown", "trend", "getStatus", "searchItems"),
@@ -47,10 +49,11 @@ OPERATIONS = {
     *("listSyncJobs", "getSyncJob", "setPostpaidLimit", "listPrices", "setPrice", "endPrice"),
 }
 BODIES = [
-    *("AccountBody", "AdjustmentBody", "BatchBody", "CaptureBody", "CategoryBody", "CreditBody"),
+    *("AccountBody", "AddressBody"),
+    *("AdjustmentBody", "BatchBody", "CaptureBody", "CategoryBody", "CreditBody"),
     *("DecisionBody", "ExtendBody", "HoldBody", "ItemBody", "LimitBody", "LimitChangeBody"),
     *("NewCategoryBody", "NewItemBody", "NothingBody", "PostpaidBody"),
-    *("PriceBody", "PriceEndBody", "RaiseBody"),
+    *("PriceBody", "PriceEndBody", "ProfileBody", "RaiseBody"),
     *("RefundBody", "ReratingBody", "ReversalBody", "SyncBody", "TopUpBody", "UsageBody"),
 ]
 FOR_OPERATORS = {

@@ -24,6 +24,7 @@ def tick(billing: Billing) -> list[str]:
     away idempotency keys that have grown too old; returns the job ids. A failure is logged."""
     _done(operations.prune_idempotency_keys, billing)
     _done(operations.reconcile_topups, billing)
+    _done(operations.tell_billing_profiles, billing)
     found = [_done(operations.retry_messages, billing), _done(operations.schedule_syncs, billing)]
     return [job_id for job_ids in found for job_id in job_ids or []]
 

@@ -1,7 +1,7 @@
 """What every command shares: its options, the system it works on, how it prints and how it fails.
 
 Data goes to stdout, talk to stderr. Exit codes: 0 done, 1 found wrong, 2 usage, 3 limit or
-balance, 5 provider, 6 settings.
+balance, 4 declined, 5 provider, 6 settings, 7 not known yet.
 """
 
 from __future__ import annotations
@@ -20,16 +20,21 @@ from billing_plugin.errors import (
     InvalidRequest,
     LimitExceeded,
     NotFound,
+    PaymentDeclined,
     ProviderError,
+    RateLimited,
 )
 from billing_plugin.extension import Billing
 from billing_plugin.ids import from_hex
 
+DECLINED = 4
 EXIT_CODES: tuple[tuple[type[BillingError], int], ...] = (
     (InvalidRequest, 2),
     (NotFound, 2),
     (LimitExceeded, 3),
     (InsufficientFunds, 3),
+    (RateLimited, 3),
+    (PaymentDeclined, DECLINED),
     (ProviderError, 5),
     (ConfigurationError, 6),
 )

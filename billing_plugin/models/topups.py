@@ -9,7 +9,7 @@ import peewee
 
 from billing_plugin import ids
 from billing_plugin.errors import NotFound
-from billing_plugin.models.base import Table, UTCDateTimeField, execute, fetch_one
+from billing_plugin.models.base import Row, Table, UTCDateTimeField, execute, fetch_all, fetch_one
 from billing_plugin.money import Money
 
 PREFIX = "top"
@@ -36,6 +36,7 @@ class TopUp(Table):
     status = peewee.TextField()
     processor = peewee.TextField()
     payment_method = peewee.TextField()
+    customer_id = peewee.TextField(null=True)
     payment_id = peewee.TextField(null=True)
     failure = peewee.TextField(null=True)
     attended = peewee.IntegerField(default=1)
@@ -112,6 +113,16 @@ def due(at: datetime, limit: int) -> list[tuple[str, str]]:
         (at, limit),
     )
     return [(row[0], row[1]) for row in rows.fetchall()]
+
+
+def recent(account_id: str, since: datetime, limit: int) -> list[Row]:
+    """When, by which key, with which method, and how far: the account's newest that were begun
+    after an instant, newest first."""
+    return fetch_all(
+        "SELECT created_at, key_id, payment_method, status, failure FROM billing_topup"
+        " WHERE account_id = ? AND created_at > ? ORDER BY created_at DESC LIMIT ?",
+        (account_id, since, limit),
+    )
 
 
 def entered(fact_id: str) -> bool:

@@ -5,6 +5,11 @@ from billing_plugin.models.usage import Usage
 from billing_plugin.operations.accounts import create_account, get_account, list_accounts
 from billing_plugin.operations.anomalies import Anomalies, Anomaly, find_anomalies
 from billing_plugin.operations.audit import list_changes
+from billing_plugin.operations.billing_profiles import (
+    get_billing_profile,
+    set_billing_profile,
+    tell_billing_profiles,
+)
 from billing_plugin.operations.breakdowns import (
     Breakdown,
     Share,
@@ -73,6 +78,14 @@ from billing_plugin.operations.limits import (
     update_limit,
 )
 from billing_plugin.operations.messages import receive_message, retry_messages, settle_message
+from billing_plugin.operations.payment_methods import (
+    PaymentMethod,
+    RemovedMethod,
+    begin_payment_method,
+    list_payment_methods,
+    remove_payment_method,
+    set_default_payment_method,
+)
 from billing_plugin.operations.price_changes import PriceChange, diff_prices
 from billing_plugin.operations.prices import (
     Preview,
@@ -141,11 +154,13 @@ __all__ = [
     "ItemFilter",
     "ItemStored",
     "MonthForecast",
+    "PaymentMethod",
     "Place",
     "Policy",
     "Preview",
     "PriceChange",
     "Rated",
+    "RemovedMethod",
     "RunOut",
     "Series",
     "SeriesAsked",
@@ -163,6 +178,7 @@ __all__ = [
     "adjust",
     "approve_limit_raise",
     "authenticate",
+    "begin_payment_method",
     "break_down",
     "capture",
     "charge",
@@ -189,6 +205,7 @@ __all__ = [
     "find_item",
     "forecast_month",
     "get_account",
+    "get_billing_profile",
     "get_category",
     "get_entry",
     "get_hold",
@@ -216,6 +233,7 @@ __all__ = [
     "list_limit_notices",
     "list_limit_raises",
     "list_limits",
+    "list_payment_methods",
     "list_prices",
     "list_snapshots",
     "list_sync_jobs",
@@ -232,6 +250,7 @@ __all__ = [
     "refund_charge",
     "release",
     "remove_limit",
+    "remove_payment_method",
     "report_spend",
     "report_usage",
     "request_limit_raise",
@@ -244,6 +263,8 @@ __all__ = [
     "run_sync_job",
     "schedule_syncs",
     "search_items",
+    "set_billing_profile",
+    "set_default_payment_method",
     "set_limit",
     "set_postpaid_limit",
     "set_price",
@@ -251,6 +272,7 @@ __all__ = [
     "store_items",
     "summarize",
     "sync_integrations",
+    "tell_billing_profiles",
     "top_up",
     "trend",
     "update_category",

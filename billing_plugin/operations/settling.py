@@ -66,8 +66,11 @@ def put_off(topup: TopUp) -> None:
 
 
 def is_another(topup: TopUp, payment: Payment) -> bool:
-    """Whether the payment is not what was asked for: another reference, amount or currency."""
+    """Whether the payment is not what was asked for: another reference, payer, amount or
+    currency."""
     if payment.reference not in ("", topup.id):
+        return True
+    if topup.customer_id and payment.customer_id not in ("", topup.customer_id):
         return True
     others = {refund.amount.currency for refund in payment.refunds}
     others |= {dispute.amount.currency for dispute in payment.disputes}
@@ -88,6 +91,9 @@ def facts(payment: Payment) -> Iterator[Fact]:
 
 
 def _miss(topup: TopUp, at: datetime) -> None:
+    if topup.status in (FAILED, SUCCEEDED):
+        waits = _LATER if topup.status == SUCCEEDED else _LATER[:_MENDED]
+        topups.change(topup, at, **_asked(topup, at, waits, ends=True))
     if not topup.is_open:
         return
     if at - topup.created_at < ARRIVES_WITHIN:

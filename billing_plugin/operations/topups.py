@@ -23,9 +23,12 @@ from billing_plugin.models import accounts, topups
 from billing_plugin.models.topups import FAILED, UNKNOWN, TopUp
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import check_page, operation
-from billing_plugin.operations.once import Once, marked, once
+from billing_plugin.operations.customers import known_customer, processor_at_work
+from billing_plugin.operations.once import Once, done_before, marked, once
+from billing_plugin.operations.payment_methods import require_chargeable
 from billing_plugin.operations.settling import put_off, settle
 from billing_plugin.operations.till import open_book
+from billing_plugin.operations.velocity import check_topups
 from billing_plugin.processors.processor import Charge
 
 DEFAULT_METHOD, STATUSES = "default", topups.STATUSES
@@ -46,14 +49,19 @@ def top_up(
 ) -> TopUp:
     """Charges the payment method and credits the account, exactly once per idempotency key.
 
-    The amount is whole cents, from topup_minimum_cents to topup_maximum_cents. A top-up that is
-    `processing` may have a `client_secret`, by which whoever pays confirms it; where nobody is
-    there who could (`attended`), it is declined. Raises PaymentDeclined, NotSupported without the
-    processor, InvalidRequest, IdempotencyConflict.
+    `default` is the account's default method; where it has none, the payer states one. The amount
+    is whole cents, from topup_minimum_cents to topup_maximum_cents. A top-up that is `processing`
+    may have a `client_secret`, by which whoever pays confirms it; where nobody is there who could
+    (`attended`), it is declined. Raises PaymentDeclined, NotSupported without the processor,
+    NotFound also for a payment method of others, RateLimited after too many, InvalidRequest,
+    IdempotencyConflict, ProviderError.
     """
     _check(amount)
     wish = _Wish(amount, payment_method, attended)
-    topup, is_new = _intended(actor, account_id, wish, key=idempotency_key)
+    said = Once("top_up", idempotency_key, wish.content)
+    if payment_method != DEFAULT_METHOD and not done_before(account_id, said):
+        require_chargeable(account_id, payment_method)
+    topup, is_new = _intended(actor, account_id, wish, said=said)
     if topup.is_open:
         topup = _charged(actor, topup) if is_new else _retried(actor, topup)
     if topup.status == FAILED:
@@ -124,15 +132,8 @@ def _check(amount: Money) -> None:
         raise InvalidRequest("A top-up is whole cents: nobody can charge less.")
 
 
-def _processor() -> Any:
-    processor = current().processor
-    if processor is None:
-        raise NotSupported("No payment processor is set up.")
-    return processor
-
-
 def _processor_of(topup: TopUp) -> Any:
-    processor = _processor()
+    processor = processor_at_work()
     if processor.name != topup.processor:
         raise NotSupported("This top-up was begun with another processor.")
     return processor
@@ -143,21 +144,29 @@ class _Wish(NamedTuple):
     method: str
     attended: bool
 
+    @property
+    def content(self) -> dict[str, str]:
+        """What the same key must say again."""
+        said = {"amount": str(self.amount), "method": self.method}
+        return said if self.attended else {**said, "attended": "no"}
 
-def _intended(actor: Actor, account_id: str, wish: _Wish, *, key: str | None) -> tuple[TopUp, bool]:
+
+def _intended(actor: Actor, account_id: str, wish: _Wish, *, said: Once) -> tuple[TopUp, bool]:
     """The stored intent, and whether it is new; an old one may have been charged already."""
-    content = {"amount": str(wish.amount), "method": wish.method}
-    if not wish.attended:
-        content["attended"] = "no"
-    said = Once("top_up", key, content)
     with write_transaction():
         book = open_book(actor, account_id)
         book.require_currency(wish.amount)
 
         def intend() -> str:
+            customer = known_customer(account_id)
+            method = customer and customer.default_method
+            if wish.method != DEFAULT_METHOD:
+                method = wish.method
+            check_topups(account_id, key_id=actor.key_id, method=method, at=book.at)
             topup = topups.create(
-                account_id, wish.amount, book.at, key_id=actor.key_id, processor=_processor().name,
-                payment_method=wish.method, attended=int(wish.attended),
+                account_id, wish.amount, book.at, key_id=actor.key_id,
+                processor=processor_at_work().name, customer_id=customer and customer.id,
+                payment_method=method or DEFAULT_METHOD, attended=int(wish.attended),
                 ask_at=book.at + UNANSWERED,
             )  # fmt: skip
             return str(topup.id)
@@ -190,5 +199,5 @@ def _retried(actor: Actor, topup: TopUp) -> TopUp:
 def _charge(topup: TopUp) -> Charge:
     return Charge(
         topup.id, topup.amount, topup.payment_method, attended=topup.attended == 1,
-        payment_id=topup.payment_id,
+        payment_id=topup.payment_id, customer_id=topup.customer_id,
     )  # fmt: skip

@@ -1,7 +1,8 @@
 """The shipped fake processor: no card, no network. The payment method chooses what happens.
 
-It keeps nothing: what it did follows from the reference, which holds the time at which it was
-made, and from the method alone. So it survives a restart, and tells every process the same.
+It keeps nothing of what it charges: what it did follows from the reference, which holds the time
+at which it was made, and from the method alone. So it survives a restart, and tells every process
+the same. Which payment methods were added and removed it keeps, in its process (`fake_customers`).
 
 | method | becomes |
 |---|---|
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from billing_plugin.config import Settings
@@ -30,6 +32,7 @@ from billing_plugin.errors import ProviderUnavailable
 from billing_plugin.ids import time_of
 from billing_plugin.money import Money
 from billing_plugin.processors import signatures
+from billing_plugin.processors.fake_customers import FakeCustomers, owner_of, token_of
 from billing_plugin.processors.processor import (
     CONFIRM,
     FAILED,
@@ -60,23 +63,24 @@ WAITS_S = 3
 SIGNATURE = "Fake-Signature"
 
 
-class FakeProcessor:
+class FakeProcessor(FakeCustomers):
     """Charges nothing, says it did."""
 
     name = "fake"
 
     def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__()
         del settings  # it needs none
 
     def charge(self, charge: Charge) -> Payment:
         """Does what the payment method says. Raises ProviderUnavailable for a lost answer."""
-        if charge.payment_method in (LOST_ANSWER, NEVER_ARRIVED):
+        if token_of(charge.payment_method) in (LOST_ANSWER, NEVER_ARRIVED):
             raise ProviderUnavailable("The processor did not answer in time.")
         return _payment(charge)
 
     def find(self, charge: Charge) -> Payment | None:
         """What became of that reference by now. Source: this module's own rule."""
-        return None if charge.payment_method == NEVER_ARRIVED else _payment(charge)
+        return None if token_of(charge.payment_method) == NEVER_ARRIVED else _payment(charge)
 
     def read_message(
         self, body: bytes, headers: Mapping[str, str], *, secrets: Sequence[str], at: datetime
@@ -90,6 +94,13 @@ class FakeProcessor:
 
 
 def _payment(charge: Charge) -> Payment:
+    if owner_of(charge.payment_method) not in (None, charge.customer_id):
+        return Payment(FAILED, reference=charge.reference, failure="resource_missing")
+    told = _charged(replace(charge, payment_method=token_of(charge.payment_method)))
+    return replace(told, customer_id=charge.customer_id or "")
+
+
+def _charged(charge: Charge) -> Payment:
     method, waits = charge.payment_method, _waits(charge)
     failure = DECLINES.get(method)
     if method in (CONFIRMED, ABANDONED) and not charge.attended:

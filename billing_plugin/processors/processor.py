@@ -14,6 +14,8 @@ from typing import NamedTuple, Protocol
 
 from billing_plugin.money import Money
 
+CARD, BANK, LINK, OTHER = "card", "bank", "link", "other"
+FORMS = (CARD, BANK, LINK, OTHER)
 SUCCEEDED, FAILED, PROCESSING, CONFIRM = "succeeded", "failed", "processing", "confirm"
 OPEN, WON, LOST = "open", "won", "lost"
 
@@ -23,7 +25,7 @@ class Charge:
     """What is to be charged. `reference` is our own id: the same one never charges twice.
 
     `attended`: somebody is there who can confirm (3-D Secure). `payment_id` is the processor's, of
-    a charge that it has told of before.
+    a charge that it has told of before; `customer_id` is whom it charges, where it knows the payer.
     """
 
     reference: str
@@ -31,6 +33,7 @@ class Charge:
     payment_method: str
     attended: bool = True
     payment_id: str | None = None
+    customer_id: str | None = None
 
 
 class Refund(NamedTuple):
@@ -54,8 +57,8 @@ class Payment:
     """What has become of a charge by now.
 
     `status` is succeeded, failed (`failure` is the processor's short code for why), processing (it
-    may take days), or confirm: the payer must, with `client_secret`. `amount` is what was taken and
-    `reference` whose it is; both are held against the charge.
+    may take days), or confirm: the payer must, with `client_secret`. `amount` is what was taken,
+    `reference` and `customer_id` whose it is; they are held against the charge.
     """
 
     status: str
@@ -66,6 +69,54 @@ class Payment:
     client_secret: str = field(default="", repr=False)
     refunds: tuple[Refund, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    customer_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A payment method: its form, and what people know it by; never the number itself.
+
+    Of a card `brand`, `last4` and its expiry, of a bank account `bank_name` and `last4`, of a link
+    `email`; "" and None: not told. `customer_id` is whose it is, "" nobody's yet.
+    """
+
+    id: str
+    form: str
+    customer_id: str = ""
+    brand: str = ""
+    last4: str = ""
+    exp_month: int | None = None
+    exp_year: int | None = None
+    bank_name: str = ""
+    email: str = ""
+    added_at: datetime | None = None
+
+
+class Setup(NamedTuple):
+    """A payment method that is being added; whoever has the secret states it to the processor."""
+
+    id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"Setup(id={self.id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who a customer is on bills; "" is not stated. `tax_id_type` is a kind such as eu_vat."""
+
+    name: str = ""
+    email: str = ""
+    line1: str = ""
+    line2: str = ""
+    city: str = ""
+    postal_code: str = ""
+    region: str = ""
+    country: str = ""
+    tax_id_type: str = ""
+    tax_id: str = ""
 
 
 class Message(NamedTuple):
@@ -88,6 +139,35 @@ class Processor(Protocol):
 
     def find(self, charge: Charge) -> Payment | None:
         """What became of that charge, or None if it never arrived."""
+        ...
+
+    def open_customer(self, account_id: str) -> str:
+        """The customer of that account: made now, or by the same call before."""
+        ...
+
+    def change_customer(self, customer_id: str, profile: Profile) -> None:
+        """Tells who the customer is on bills; what is not stated is taken away."""
+        ...
+
+    def list_methods(self, customer_id: str) -> list[Method]:
+        """The customer's payment methods, newest first."""
+        ...
+
+    def find_method(self, method_id: str) -> Method | None:
+        """The payment method of that id, whosesoever it is; None where there is none."""
+        ...
+
+    def begin_method(self, customer_id: str, reference: str) -> Setup:
+        """Begins to add a payment method, which becomes the customer's when the payer states it.
+        The same reference is the same setup."""
+        ...
+
+    def prefer_method(self, customer_id: str, method_id: str) -> None:
+        """Makes a method of the customer's its default, for what the processor charges itself."""
+        ...
+
+    def remove_method(self, method_id: str) -> None:
+        """Takes a method from its customer; it cannot be charged any more."""
         ...
 
     def read_message(

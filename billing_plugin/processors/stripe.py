@@ -13,14 +13,7 @@ from typing import Any
 import stripe
 
 from billing_plugin.config import Settings
-from billing_plugin.errors import (
-    ConfigurationError,
-    InvalidRequest,
-    ProviderAuthError,
-    ProviderError,
-    ProviderUnavailable,
-    ProviderUnreadable,
-)
+from billing_plugin.errors import ConfigurationError, InvalidRequest, ProviderUnreadable
 from billing_plugin.ids import time_of
 from billing_plugin.money import Money
 from billing_plugin.processors import signatures
@@ -38,8 +31,10 @@ from billing_plugin.processors.processor import (
     Payment,
     Refund,
 )
+from billing_plugin.processors.stripe_customers import StripeCustomers, trouble
 
 DEFAULT = "default"  # no method of this name: the payer states one
+NO_METHOD = "no_payment_method"  # and nobody is there who could
 SIGNATURE = "Stripe-Signature"
 RETRIES = 2
 _AROUND = timedelta(minutes=10)  # of when a reference was made, by clocks that differ
@@ -52,7 +47,7 @@ _DISPUTES = {"won": WON, "lost": LOST}
 _INQUIRY = "warning_"  # how the status of one begins, for which no money is taken
 
 
-class StripeProcessor:
+class StripeProcessor(StripeCustomers):
     """Charges cards and whatever else Stripe takes. Settings: `processor_key` (sk_… or rk_…),
     `processor_webhook_secrets` (whsec_…), `processor_url` for another address."""
 
@@ -70,8 +65,11 @@ class StripeProcessor:
         )
 
     def charge(self, charge: Charge) -> Payment:
-        """Creates a payment intent and confirms it, where there is a method to confirm it with.
+        """Creates a payment intent and confirms it, where there is a method to confirm it with; the
+        payer states one where there is none, and it has failed where nobody is there to.
         Source: POST /v1/payment_intents."""
+        if charge.payment_method == DEFAULT and not charge.attended:
+            return Payment(FAILED, reference=charge.reference, failure=NO_METHOD)
         wanted: Any = _wanted(charge)
         try:
             options: Any = {"idempotency_key": charge.reference}
@@ -79,7 +77,7 @@ class StripeProcessor:
         except (stripe.CardError, stripe.InvalidRequestError) as error:
             return _declined(error, charge)
         except stripe.StripeError as error:
-            raise _trouble(error) from error
+            raise trouble(error) from error
 
     def find(self, charge: Charge) -> Payment | None:
         """The intent of that id, or the one that names the reference. Source: GET
@@ -92,7 +90,7 @@ class StripeProcessor:
                 if _reference(intent) == charge.reference:
                     return self._payment(intent)
         except stripe.StripeError as error:
-            raise _trouble(error) from error
+            raise trouble(error) from error
         return None
 
     def read_message(
@@ -136,12 +134,13 @@ class StripeProcessor:
             said = failure or ("canceled" if intent.status == "canceled" else "")
             return Payment(
                 status, intent.id, reference=_reference(intent), client_secret=secret,
-                failure=said if status == FAILED else "",
+                failure=said if status == FAILED else "", customer_id=_customer(intent),
             )  # fmt: skip
         taken = _money(_received(intent), intent.currency)
         return Payment(
             SUCCEEDED, intent.id, taken, _reference(intent),
             refunds=tuple(self._refunds(intent)), disputes=tuple(self._disputes(intent)),
+            customer_id=_customer(intent),
         )  # fmt: skip
 
     def _refunds(self, intent: Any) -> Iterator[Refund]:
@@ -168,10 +167,16 @@ def _wanted(charge: Charge) -> dict[str, Any]:
         "amount": charge.amount.cents,
         "currency": charge.amount.currency.lower(),
         "metadata": {"reference": charge.reference},
+        **({"customer": charge.customer_id} if charge.customer_id else {}),
     }
     if charge.payment_method == DEFAULT:
         return said
-    said |= {"payment_method": charge.payment_method, "confirm": True}
+    said |= {
+        "payment_method": charge.payment_method,
+        "confirm": True,
+        # else Stripe demands to know where to send a browser back to
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+    }
     return said if charge.attended else {**said, "off_session": True}
 
 
@@ -201,15 +206,10 @@ def _reference(intent: Any) -> str:
     return str(getattr(metadata, "reference", "") or "") if metadata else ""
 
 
+def _customer(intent: Any) -> str:
+    customer = getattr(intent, "customer", None)
+    return str(getattr(customer, "id", customer) or "")
+
+
 def _money(minor: int, currency: str) -> Money:
     return Money.from_cents(minor, currency.upper())
-
-
-def _trouble(error: stripe.StripeError) -> ProviderError:
-    """What went wrong, in our words; Stripe's own are for the log."""
-    details = f"{type(error).__name__} {error.http_status} {error.code}"
-    if isinstance(error, (stripe.AuthenticationError, stripe.PermissionError)):
-        return ProviderAuthError("Stripe does not take this key.", details=details)
-    if isinstance(error, (stripe.InvalidRequestError, stripe.IdempotencyError)):
-        return ProviderUnreadable("Stripe does not understand this.", details=details)
-    return ProviderUnavailable("Stripe does not answer.", details=details)

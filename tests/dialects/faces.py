@@ -25,6 +25,7 @@ NATIVE, CONDUIT, SPIDERIQ = "/api/v1/billing", "/api/billing", "/api/v1/integrat
 PREFIXES = {"native": NATIVE, "conduit": CONDUIT, "spideriq": SPIDERIQ}
 SECRET = "canary-of-a-vendor-key"
 ADJUST, HOLDS = "adjustments:write", "holds:write"
+METHODS, METHOD = "payment_methods:write", f"{NATIVE}/payment-methods/<method_id>"
 ASK, APPROVE = "limits:request", "limits:approve"
 PAST = "?at=2026-03-09T14:31:00Z"
 EXTEND = {"expiresInS": 60}
@@ -129,6 +130,12 @@ ROUTES = [
         about="topup",
         keyed=False,
     ),
+    Route("native", "GET", f"{NATIVE}/payment-methods", "payment_methods:read"),
+    Route("native", "POST", f"{NATIVE}/payment-methods", METHODS, None, 201),
+    Route("native", "PUT", f"{METHOD}/default", METHODS, about="method"),
+    Route("native", "DELETE", METHOD, METHODS, about="method"),
+    Route("native", "GET", f"{NATIVE}/billing-profile", "profile:read"),
+    Route("native", "PUT", f"{NATIVE}/billing-profile", "profile:write", {}),
     Route("native", "GET", f"{NATIVE}/spend", "reports:read"),
     Route("native", "GET", f"{NATIVE}/items", "items:read"),
     Route("native", "POST", f"{NATIVE}/items", "items:write", ITEM, 201),
@@ -197,6 +204,7 @@ def ids_of(actor: Actor) -> dict[str, str]:
         "limit": limit.id,
         "price": price.id,
         "topup": operations.top_up(actor, account, Money.from_cents(500)).id,
+        "method": method_of(actor),
         "job": operations.request_sync(actor, account).id,
         "hold": operations.hold(actor, account, Money.from_cents(500)).hold.id,
         "raise": wish.id,
@@ -205,6 +213,12 @@ def ids_of(actor: Actor) -> dict[str, str]:
         "record": str(record and record.id),
         "entry": str(record and record.entry_id),
     }
+
+
+def method_of(actor: Actor) -> str:
+    """A stored payment method of the account."""
+    begun = operations.begin_payment_method(actor, str(actor.account_id))
+    return str(actor.instance.processor.confirm(begun.client_secret))
 
 
 def staffed(billing: Billing) -> None:

@@ -136,6 +136,11 @@ def create_item(actor: Actor, account_id: str, _: str) -> Answer:
     return f"{done.item.id} {done.item.amount} {done.item.updated_at}", done.replayed
 
 
+def begin_payment_method(actor: Actor, account_id: str, _: str) -> Answer:
+    done = operations.begin_payment_method(actor, account_id, idempotency_key=KEY)
+    return f"{done.id} {done.setup_id} {done.client_secret}", done.replayed
+
+
 ASKED: dict[str, Callable[[Actor, str, str], Answer]] = {
     "charge": charge,
     "record_usage_batch": batch,
@@ -159,6 +164,7 @@ ASKED: dict[str, Callable[[Actor, str, str], Answer]] = {
     "set_price": set_price,
     "end_price": end_price,
     "create_category": create_category,
+    "begin_payment_method": begin_payment_method,
 }
 
 

@@ -47,6 +47,7 @@ EFFECTS: dict[str, dict[str, int]] = {
     "set_price": {"price": 1, "price_version": 1},
     "end_price": {},
     "create_category": {"category": 1, "audit": 1},
+    "begin_payment_method": {"customer": 1, "method_setup": 1},
 }
 # where the sums of items stand, by database: the doctor counts them
 SUMS = (

@@ -60,6 +60,8 @@ MAY_USE: dict[str, set[str]] = {
     "starlette": {"mcp_server"},
     "uvicorn": {"mcp_server"},
     "cryptography": {"vault"},
+    "email_validator": {"operations"},
+    "stdnum": {"operations"},
     "limits": {"dialects"},
     "waitress": {"cli", "demo"},
 }

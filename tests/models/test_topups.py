@@ -10,6 +10,7 @@ import pytest
 from billing_plugin import Actor, Billing, Money
 from billing_plugin.errors import NotFound
 from billing_plugin.models import topups
+from billing_plugin.models.base import read_time
 from tests.factories import START, account_with
 
 MINUTE = timedelta(minutes=1)
@@ -91,3 +92,20 @@ def test_a_fact_is_remembered_once(billing: Billing, actor: Actor) -> None:
         topups.remember("fake re_1", topup.id, "entry")
         assert topups.entered("fake re_1") is True
         assert topups.entry_of(topup.id) == ""
+
+
+def test_the_newest_after_an_instant_are_counted(billing: Billing, actor: Actor) -> None:
+    mine = str(actor.account_id)
+    with billing.instance.active():
+        for number in range(4):
+            topups.create(
+                mine, Money.parse("5"), START + number * MINUTE, processor="fake",
+                payment_method=f"pm_{number}", key_id=f"key_{number}",
+            )  # fmt: skip
+        found = topups.recent(mine, START, 9)
+        assert [row[1:] for row in found] == [
+            (f"key_{number}", f"pm_{number}", "created", None) for number in (3, 2, 1)
+        ]
+        assert read_time(found[-1][0]) == START + MINUTE
+        assert [row[1] for row in topups.recent(mine, START, 2)] == ["key_3", "key_2"]
+        assert topups.recent(str(account_with(billing).account_id), START, 9) == []

@@ -17,7 +17,7 @@ from billing_plugin.processors.fake import FakeProcessor
 from billing_plugin.processors.processor import Charge, Dispute, Payment, Refund
 from tests.books import complaints
 from tests.deeds import balance, limit, spend
-from tests.factories import Clock, account_with, billing_on
+from tests.factories import START, Clock, account_with, billing_on
 
 TEN = Money.parse("10")
 PAID = Payment("succeeded", "pi_1", TEN)
@@ -181,6 +181,15 @@ def test_what_was_not_asked_for_is_never_credited(purchase: Purchase, other: Pay
     assert purchase.state[:3] == ("succeeded", None, "10.00")
 
 
+def test_what_another_paid_is_never_credited(purchase: Purchase) -> None:
+    with purchase.billing.instance.active():
+        topups.change(topups.get(purchase.mine, purchase.id), START, customer_id="cus_1")
+    purchase.learns(replace(PAID, customer_id="cus_2"))
+    assert purchase.state == ("review", None, "0.00", [])
+    purchase.learns(replace(PAID, customer_id="cus_1"))
+    assert purchase.state[:3] == ("succeeded", None, "10.00")
+
+
 def test_what_was_spent_before_it_went_back_is_owed(purchase: Purchase) -> None:
     purchase.learns(PAID)
     spend(purchase.buyer, "7")
@@ -251,6 +260,27 @@ def test_what_never_arrived_has_failed_after_an_hour(database_url: str) -> None:
     assert purchase.state == ("failed", "never_arrived", "0.00", [])
     purchase.learns(PAID)
     assert purchase.state[:3] == ("succeeded", None, "10.00")
+
+
+@pytest.mark.parametrize(("said", "days"), [(DECLINED, 7), (PAID, 127)], ids=["failed", "paid"])
+def test_what_nobody_knows_of_any_more_is_not_asked_about_for_ever(
+    database_url: str, said: Payment, days: int
+) -> None:
+    """Declined before it was a payment there, or forgotten since."""
+    clock = Clock()
+    billing = billing_on(database_url, clock=clock)
+    purchase = Purchase(billing)
+    purchase.learns(said)
+    before, asked = purchase.state, 0
+    purchase.processor.says = None
+    for _ in range(days):
+        clock.forward(days=1)
+        asked += operations.reconcile_topups(billing.operator())
+        assert operations.reconcile_topups(billing.operator()) == 0
+    assert asked == {7: 3, 127: 7}[days]
+    clock.forward(days=1000)
+    assert operations.reconcile_topups(billing.operator()) == 0
+    assert purchase.state == before
 
 
 def test_a_processor_that_does_not_answer_is_asked_again(database_url: str) -> None:

@@ -13,22 +13,31 @@ from billing_plugin import Money
 from billing_plugin.config import Settings
 from billing_plugin.errors import ProviderError
 from billing_plugin.ids import new_id
-from billing_plugin.processors import fake
+from billing_plugin.processors import fake, fake_customers
 from billing_plugin.processors.fake import FakeProcessor
-from billing_plugin.processors.processor import Charge, Payment
+from billing_plugin.processors.processor import Charge, Payment, Profile, Setup
 from billing_plugin.processors.stripe import StripeProcessor
 from tests.chaos import Chaos, chaos, localstripe
 
 AMOUNT, THREE = Money.parse("12.34"), Money.parse("3")
 CARDS = {"good": "4242424242424242", "declined": "4000000000000341"}
 METHODS = {"good": "default", "declined": "fake_declined"}
+STATED = {"good": "fake_visa", "declined": "fake_declined"}
 
 
 class Fake:
     """The fake processor, as it is under test."""
 
-    processor = FakeProcessor()
     method = METHODS.__getitem__
+
+    def __init__(self) -> None:
+        self.processor = FakeProcessor()
+
+    def confirm(self, customer_id: str, setup: Setup, name: str = "good") -> str:
+        return self.processor.confirm(setup.client_secret, STATED[name])
+
+    def billed_to(self, customer_id: str) -> Profile:
+        return self.processor.profiles[customer_id]
 
 
 class Stripe:
@@ -45,6 +54,25 @@ class Stripe:
     def method(self, name: str) -> str:
         card: Any = {"number": CARDS[name], "exp_month": 12, "exp_year": 2039, "cvc": "123"}
         return self.client.v1.payment_methods.create({"type": "card", "card": card}).id
+
+    def confirm(self, customer_id: str, setup: Setup, name: str = "good") -> str:
+        """As a browser does, and what Stripe does then: localstripe does not attach it."""
+        method_id = self.method(name)
+        said: Any = {"payment_method": method_id, "client_secret": setup.client_secret}
+        self.client.v1.setup_intents.confirm(setup.id, said)
+        self.client.v1.payment_methods.attach(method_id, {"customer": customer_id})
+        return method_id
+
+    def billed_to(self, customer_id: str) -> Profile:
+        found: Any = self.client.v1.customers.retrieve(customer_id)
+        address = found.address.to_dict() if found.address else {}
+        region = address.pop("state", "")
+        tax_ids = self.client.v1.customers.tax_ids.list(customer_id).data
+        [(kind, number)] = [(one.type, one.value) for one in tax_ids] or [("", "")]
+        return Profile(
+            found.name or "", found.email or "", region=region, tax_id_type=kind,
+            tax_id=number or "", **address,
+        )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +95,7 @@ def with_stripe(between: Chaos) -> Stripe:
 @pytest.fixture(params=["fake", "stripe"])
 def under_test(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(fake, "WAITS_S", 0)
+    monkeypatch.setattr(fake_customers, "CONFIRMS_AFTER_S", 10_000)
     return Fake() if request.param == "fake" else request.getfixturevalue("with_stripe")
 
 
@@ -161,3 +190,117 @@ def test_an_answer_that_is_lost_is_found_out_later(with_stripe: Stripe, way: str
     assert paid.status == "succeeded"
     assert with_stripe.between.passed.count("POST /v1/payment_intents") == 1
     assert with_stripe.processor.find(asked) == paid
+
+
+class Payer:
+    """A customer of the processor that is under test, of an account of its own."""
+
+    def __init__(self, under_test: Any) -> None:
+        self.under_test, self.processor = under_test, under_test.processor
+        self.account_id = new_id("acct")
+        self.id = self.processor.open_customer(self.account_id)
+
+    def add(self, name: str = "good") -> str:
+        """A payment method, begun and stated."""
+        setup = self.processor.begin_method(self.id, new_id("set"))
+        return str(self.under_test.confirm(self.id, setup, name))
+
+    @property
+    def methods(self) -> set[str]:
+        return {method.id for method in self.processor.list_methods(self.id)}
+
+
+@pytest.fixture
+def payer(under_test: Any) -> Payer:
+    return Payer(under_test)
+
+
+def test_an_account_is_one_customer(payer: Payer) -> None:
+    assert payer.processor.open_customer(payer.account_id) == payer.id
+    assert Payer(payer.under_test).id != payer.id
+    assert payer.methods == set()
+
+
+def test_the_same_reference_begins_once(payer: Payer) -> None:
+    reference = new_id("set")
+    first, again = (payer.processor.begin_method(payer.id, reference) for _ in range(2))
+    assert (first, first.client_secret) == (again, again.client_secret)
+    assert payer.processor.begin_method(payer.id, new_id("set")).id != first.id
+    assert first.client_secret not in repr(first)
+
+
+def test_a_method_is_there_once_it_is_stated(payer: Payer) -> None:
+    setup = payer.processor.begin_method(payer.id, new_id("set"))
+    assert payer.methods == set()
+    method_id = payer.under_test.confirm(payer.id, setup)
+    [listed] = payer.processor.list_methods(payer.id)
+    assert listed == payer.processor.find_method(method_id)
+    assert (listed.id, listed.customer_id) == (method_id, payer.id)
+    assert (listed.form, listed.brand, listed.last4) == ("card", "visa", "4242")
+    assert (listed.exp_month, listed.exp_year) == (12, 2039)
+
+
+def test_methods_are_their_customers_alone(payer: Payer) -> None:
+    other, mine = Payer(payer.under_test), {payer.add(), payer.add()}
+    assert (payer.methods, other.methods) == (mine, set())
+    for method_id in mine:
+        assert payer.processor.find_method(method_id).customer_id == payer.id
+
+
+def test_what_is_removed_is_nobodys(payer: Payer) -> None:
+    gone, kept = payer.add(), payer.add()
+    payer.processor.remove_method(gone)
+    assert payer.methods == {kept}
+    assert payer.processor.find_method(gone).customer_id == ""
+
+
+def test_a_method_given_by_hand_is_nobodys(payer: Payer) -> None:
+    assert payer.processor.find_method(payer.under_test.method("good")).customer_id == ""
+
+
+@pytest.mark.parametrize(("name", "status"), [("good", "succeeded"), ("declined", "failed")])
+def test_a_stored_method_is_charged_as_its_customer(payer: Payer, name: str, status: str) -> None:
+    payer.processor.prefer_method(payer.id, method_id := payer.add(name))
+    asked = Charge(new_id("top"), AMOUNT, method_id, attended=False, customer_id=payer.id)
+    for told in (payer.processor.charge(asked), payer.processor.find(asked)):
+        assert (told.status, told.reference) == (status, asked.reference)
+        assert told.customer_id in {"succeeded": (payer.id,), "failed": (payer.id, "")}[status]
+
+
+PROFILES = [
+    Profile("Acme", "bills@acme.example", "1 Main St", "", "Berlin", "10115", "BE", "DE"),
+    Profile("Acme", tax_id_type="eu_vat", tax_id="DE136695976"),
+    Profile("Acme", tax_id_type="eu_vat", tax_id="FR40303265045"),
+    Profile("Bcme", line2="2nd floor", country="FR"),
+    Profile(),
+]
+
+
+def test_a_customer_is_billed_as_it_was_told_last(payer: Payer) -> None:
+    for profile in (*PROFILES, PROFILES[0], PROFILES[0]):
+        payer.processor.change_customer(payer.id, profile)
+        assert payer.under_test.billed_to(payer.id) == profile
+
+
+def test_a_method_that_is_none_is_not_found(with_stripe: Stripe) -> None:
+    for nothing in ("pm_of_nobody", "nobody", "../customers/x", "é"):
+        assert with_stripe.processor.find_method(nothing) is None
+
+
+@pytest.mark.parametrize("way", ["cut", "lose", "fail"])
+def test_a_customer_is_made_once_whatever_is_lost(with_stripe: Stripe, way: str) -> None:
+    account_id, with_stripe.between.breaks = new_id("acct"), [way] * 3
+    with pytest.raises(ProviderError):
+        with_stripe.processor.open_customer(account_id)
+    made = [with_stripe.processor.open_customer(account_id) for _ in range(2)]
+    assert made[0] == made[1]
+    assert with_stripe.between.passed.count("POST /v1/customers") == 1
+
+
+def test_without_a_method_and_a_payer_nothing_is_begun(with_stripe: Stripe) -> None:
+    asked = Charge(new_id("top"), AMOUNT, "default", attended=False)
+    told = with_stripe.processor.charge(asked)
+    assert (told.status, told.failure, told.reference) == (
+        "failed", "no_payment_method", asked.reference,
+    )  # fmt: skip
+    assert with_stripe.between.passed == []

@@ -14,7 +14,7 @@ from billing_plugin import Money
 from billing_plugin.config import Settings
 from billing_plugin.errors import ConfigurationError, InvalidRequest, ProviderUnreadable
 from billing_plugin.processors import load, signatures
-from billing_plugin.processors.processor import Dispute, Message, Refund
+from billing_plugin.processors.processor import Charge, Dispute, Message, Refund
 from billing_plugin.processors.stripe import StripeProcessor
 
 NOW = datetime(2026, 3, 9, 14, 32, tzinfo=UTC)
@@ -178,3 +178,35 @@ def test_without_a_key_there_is_no_stripe() -> None:
     with pytest.raises(ConfigurationError, match="BILLING_PROCESSOR_KEY"):
         load("stripe", Settings())
     assert isinstance(load("stripe", Settings(processor_key=KEY)), StripeProcessor)
+
+
+@pytest.mark.parametrize("attended", [True, False])
+@pytest.mark.parametrize("customer_id", ["cus_1", None])
+def test_a_charge_says_who_pays_and_that_no_browser_is_sent_away(
+    customer_id: str | None, attended: bool
+) -> None:
+    """localstripe knows nothing of that: Stripe refuses to confirm an intent without it."""
+    asked: list[Any] = []
+    found = processor()
+    payments = SimpleNamespace(create=lambda *said: asked.append(said) or intent("succeeded"))
+    vars(vars(found)["_client"].v1)["payment_intents"] = payments
+    made = Charge("top_1", Money.parse("12.34"), "pm_1", attended, customer_id=customer_id)
+    assert found.charge(made).status == "succeeded"
+    [(wanted, options)] = asked
+    assert options == {"idempotency_key": "top_1"}
+    assert wanted == {
+        "amount": 1234, "currency": "usd", "metadata": {"reference": "top_1"},
+        "payment_method": "pm_1", "confirm": True,
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        **({"customer": "cus_1"} if customer_id else {}),
+        **({} if attended else {"off_session": True}),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "customer", ["cus_1", SimpleNamespace(id="cus_1"), None], ids=["id", "whole", "nobody"]
+)
+@pytest.mark.parametrize("status", ["succeeded", "requires_action"])
+def test_a_payment_says_whose_it_is(customer: Any, status: str) -> None:
+    told = processor()._payment(intent(status, customer=customer))
+    assert told.customer_id == ("cus_1" if customer else "")
