@@ -18,6 +18,8 @@ AT_LEAST_ONE = (
     "max_import_bytes",
     "sync_interval_s",
     "provider_timeout_s",
+    "webhook_timeout_s",
+    "webhook_disable_after_days",
 )
 MAY_HOLD_SECRETS = (
     *("database_url", "redis_url", "secret_keys"),
@@ -52,6 +54,9 @@ class Settings(NamedTuple):
     processor_url: str = ""  # instead of its own
     topup_minimum_cents: int = 100
     topup_maximum_cents: int = 1_000_000
+    webhook_timeout_s: int = 10  # of one delivery, from the first byte to the last
+    webhook_disable_after_days: int = 5  # of nothing but failures
+    webhook_local: bool = False  # http, and addresses of this machine, for development
     sync_interval_s: int = 14_400
     manual_sync_interval_s: int = 60
     provider_timeout_s: int = 20
