@@ -38,7 +38,10 @@ OPERATIONS = {
     *("listLimits", "setLimit", "getLimit", "updateLimit", "removeLimit", "listLimitNotices"),
     *("requestLimitRaise", "listLimitRaises", "getLimitRaise", "approveLimitRaise"),
     *("denyLimitRaise", "listChanges", "reportSpend", "reportUsage", "requestSync"),
-    *("topUp", "listTopups", "getTopup", "checkTopup"),
+    *("topUp", "listTopups", "getTopup", "checkTopup", "setLowBalance"),
+    *("listWebhookEndpoints", "addWebhookEndpoint", "getWebhookEndpoint", "changeWebhookEndpoint"),
+    *("removeWebhookEndpoint", "rotateWebhookSecret", "listWebhookDeliveries", "replayEvents"),
+    "replayDelivery",
     *("listItems", "createItem", "findItem", "getItem", "updateItem", "deleteItem"),
     *("listCategories", "createCategory", "getCategory", "updateCategory", "deleteCategory"),
     *("summarize", "breakDown", "trend", "getStatus", "searchItems"),
@@ -48,10 +51,12 @@ OPERATIONS = {
 }
 BODIES = [
     *("AccountBody", "AdjustmentBody", "BatchBody", "CaptureBody", "CategoryBody", "CreditBody"),
-    *("DecisionBody", "ExtendBody", "HoldBody", "ItemBody", "LimitBody", "LimitChangeBody"),
+    *("DecisionBody", "DeliveryReplayBody", "EndpointBody", "EndpointChangeBody", "ExtendBody"),
+    *("HoldBody", "ItemBody", "LimitBody", "LimitChangeBody", "LowBalanceBody"),
     *("NewCategoryBody", "NewItemBody", "NothingBody", "PostpaidBody"),
     *("PriceBody", "PriceEndBody", "RaiseBody"),
-    *("RefundBody", "ReratingBody", "ReversalBody", "SyncBody", "TopUpBody", "UsageBody"),
+    *("RefundBody", "ReplayBody", "ReratingBody", "ReversalBody", "RotationBody", "SyncBody"),
+    *("TopUpBody", "UsageBody"),
 ]
 FOR_OPERATORS = {
     route.name.replace("<", "{").replace(">", "}") for route in ROUTES if route.for_operators

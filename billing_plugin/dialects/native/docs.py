@@ -19,7 +19,7 @@ ONE = (
     *("LimitBody", "TopUpBody", "AdjustmentBody", "CreditBody", "PostpaidBody", "RefundBody"),
     "RaiseBody",
 )
-AT_MOST = ("HoldBody", "CaptureBody", "LimitChangeBody")
+AT_MOST = ("HoldBody", "CaptureBody", "LimitChangeBody", "LowBalanceBody")
 RULES = (
     *((name, ONE_AMOUNT) for name in ONE),
     *((name, AT_MOST_ONE) for name in AT_MOST),
