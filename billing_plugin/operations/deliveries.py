@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ from billing_plugin.signals import NAMES
 
 JOB = "worker.jobs.deliver_event"
 DUE_AT_ONCE, REPLAYED_AT_ONCE = 100, 1_000
+SWEEPS_S = 20  # of one sweep that sends by itself
 TAKEN = timedelta(minutes=1)  # beyond its own time, for which a runner has a delivery
 # How long until the next try: three days in all, and up to a tenth more.
 WAITS_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
@@ -99,14 +101,19 @@ def deliver_event(actor: Actor, delivery_id: str) -> bool:
 
 @operation(scope="jobs:run", effect="writes")
 def retry_deliveries(actor: Actor) -> list[str]:
-    """Spreads events that no job was started for, then enqueues every delivery that is due;
-    returns the ids of those. Without a Redis they are tried here, one after the other."""
+    """Spreads events that no job was started for, then enqueues deliveries that are due, the
+    longest due first; returns their ids. Without a Redis they are tried here, one after the other,
+    for 20 seconds: what is left then is left to the next time."""
     for event_id in events.left_behind(DUE_AT_ONCE):
         spread_event(actor, event_id)
-    found = deliveries.due(now(), DUE_AT_ONCE)
-    for delivery_id in found:
+    is_queued, until = bool(current().settings.redis_url), time.monotonic() + SWEEPS_S
+    handed: list[str] = []
+    for delivery_id in deliveries.due(now(), DUE_AT_ONCE):
+        if not is_queued and time.monotonic() > until:
+            break
         _enqueue_after_commit(delivery_id)
-    return found
+        handed.append(delivery_id)
+    return handed
 
 
 @operation(scope="webhooks:read", effect="reads")

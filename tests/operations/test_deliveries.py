@@ -347,3 +347,17 @@ def test_no_secret_is_logged(
     assert f"webhook endpoint {made.id} is disabled: gone" in caplog.text
     assert made.secret.removeprefix("whsec_") not in caplog.text
     assert there.url not in caplog.text
+
+
+def test_a_slow_receiver_holds_up_no_sweep(
+    billing: Billing, actor: Actor, there: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not tried in its time is tried in the next."""
+    endpoint(actor, there.url)
+    for _ in range(3):
+        buy(actor)
+    monkeypatch.setattr(operation, "SWEEPS_S", -1)
+    assert sweep(billing) == []
+    monkeypatch.setattr(operation, "SWEEPS_S", 20)
+    assert len(sweep(billing)) == 3
+    assert len(there.received) == 3
