@@ -105,8 +105,10 @@ def change_webhook_endpoint(
         _check(**said)
         if enabled is not None:
             said["enabled"] = int(enabled)
+        if enabled:
+            said["disabled_reason"] = None
         if enabled or url is not None:
-            said |= {"disabled_reason": None, "failing_since": None}
+            said["failing_since"] = None
         endpoints.change(found, now(), **said)
         after = endpoints.get(account_id, endpoint_id)
         _audit(actor, "webhook.change", after, before=found)

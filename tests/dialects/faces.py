@@ -125,6 +125,7 @@ ROUTES = [
     Route("native", "GET", f"{NATIVE}/topups/<topup_id>", "topups:read", about="topup"),
     Route("native", "POST", f"{NATIVE}/topups/<topup_id>/check", "topups:read", about="topup"),
     Route("native", "PUT", f"{NATIVE}/account/low-balance", TELL, CENT),
+    Route("native", "DELETE", f"{NATIVE}/account/low-balance", TELL),
     Route("native", "GET", HOOKS, "webhooks:read"),
     Route("native", "POST", HOOKS, TELL, {"url": HOOK}, 201),
     Route("native", "GET", f"{HOOKS}/<endpoint_id>", "webhooks:read", about="endpoint"),

@@ -8,6 +8,7 @@ import pytest
 
 from billing_plugin import Actor, Billing, operations
 from billing_plugin.errors import Conflict, IdempotencyConflict, InvalidRequest, NotFound
+from billing_plugin.models import endpoints as models
 from billing_plugin.models.endpoints import WebhookEndpoint
 from billing_plugin.operations import endpoints
 from billing_plugin.operations.endpoints import MAX_KEEP_OLD_S, secrets_of
@@ -116,6 +117,16 @@ def test_one_is_changed(actor: Actor) -> None:
     assert (found.url, found.events, found.enabled) == (URL + "2", ["balance.low"], 0)
     assert change(actor, made, description="Ops").enabled == 0
     assert change(actor, made, enabled=True).enabled == 1
+
+
+def test_enabling_alone_forgets_why_it_was_disabled(billing: Billing, actor: Actor) -> None:
+    made = endpoint(actor, URL)
+    with billing.instance.active():
+        models.change(made, START, enabled=0, disabled_reason="failing", failing_since=START)
+    moved = change(actor, made, url=URL + "2")
+    assert (moved.enabled, moved.disabled_reason, moved.failing_since) == (0, "failing", None)
+    found = change(actor, made, enabled=True)
+    assert (found.enabled, found.disabled_reason, found.failing_since) == (1, None, None)
 
 
 def test_one_is_removed(billing: Billing, actor: Actor) -> None:

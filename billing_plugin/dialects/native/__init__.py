@@ -4,6 +4,7 @@ ROUTES = {
     "accounts.get_account": "GET /account",
     "credits.set_postpaid_limit": "PUT /account/postpaid",
     "accounts.set_low_balance": "PUT /account/low-balance",
+    "accounts.clear_low_balance": "DELETE /account/low-balance",
     "accounts.list_accounts": "GET /accounts",
     "accounts.create_account": "POST /accounts",
     "ledger.get_balance": "GET /balance",

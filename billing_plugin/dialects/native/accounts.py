@@ -10,10 +10,10 @@ from flask import Response
 from marshmallow import fields, validate
 
 from billing_plugin import operations
-from billing_plugin.dialects.dialect import account_id, actor
+from billing_plugin.dialects.dialect import account_id, actor, currency
 from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
 from billing_plugin.dialects.native.paging import pages
-from billing_plugin.dialects.native.shapes import MONEY, AmountBody, money, pattern, stated
+from billing_plugin.dialects.native.shapes import MONEY, AmountBody, amount_of, money, pattern
 from billing_plugin.dialects.native.tables import ListQuery, Rows, listed
 from billing_plugin.dialects.openapi import TEXT, TIME, nullable, shape
 from billing_plugin.errors import Forbidden
@@ -33,7 +33,7 @@ class AccountBody(Strict):
 
 
 class LowBalanceBody(AmountBody):
-    """The threshold; an empty object: none."""
+    """The threshold."""
 
 
 ACCOUNT = shape(
@@ -89,7 +89,14 @@ def set_low_balance(body: dict[str, Any]) -> Response:
 
     By the event `balance.low`, once each time that the posted balance falls below it.
     """
-    return ok(_shape(operations.set_low_balance(actor(), account_id(), stated(body))))
+    threshold = amount_of(body, currency())
+    return ok(_shape(operations.set_low_balance(actor(), account_id(), threshold)))
+
+
+@native.view(answers={200: ACCOUNT}, tags=TAGS)
+def clear_low_balance() -> Response:
+    """Have no low balance told any more"""
+    return ok(_shape(operations.set_low_balance(actor(), account_id(), None)))
 
 
 def _operator() -> Actor:

@@ -17,9 +17,9 @@ from billing_plugin.dialects.wire import reply
 
 ONE = (
     *("LimitBody", "TopUpBody", "AdjustmentBody", "CreditBody", "PostpaidBody", "RefundBody"),
-    "RaiseBody",
+    *("RaiseBody", "LowBalanceBody"),
 )
-AT_MOST = ("HoldBody", "CaptureBody", "LimitChangeBody", "LowBalanceBody")
+AT_MOST = ("HoldBody", "CaptureBody", "LimitChangeBody")
 RULES = (
     *((name, ONE_AMOUNT) for name in ONE),
     *((name, AT_MOST_ONE) for name in AT_MOST),

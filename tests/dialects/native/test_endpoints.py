@@ -120,6 +120,7 @@ def test_the_low_balance(call: Caller) -> None:
     for body, units in (({"amount": "12.50"}, "12.50"), ({"amountCents": 100}, "1.00")):
         account = fits(ACCOUNT, data(call("PUT", path, json=body)))
         assert account["lowBalance"]["amount"] == units
-    assert data(call("PUT", path, json={}))["lowBalance"] is None
-    both = call("PUT", path, json={"amount": "1", "amountCents": 1})
-    assert_refused(both, "native", 400, "VALIDATION_ERROR")
+    for body in ({}, {"amount": "1", "amountCents": 1}):
+        assert_refused(call("PUT", path, json=body), "native", 400, "VALIDATION_ERROR")
+    assert data(call("GET", f"{NATIVE}/account"))["lowBalance"]["amount"] == "1.00"
+    assert fits(ACCOUNT, data(call("DELETE", path)))["lowBalance"] is None
