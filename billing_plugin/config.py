@@ -19,6 +19,8 @@ AT_LEAST_ONE = (
     "sync_interval_s",
     "provider_timeout_s",
     "topup_window_s",
+    "webhook_timeout_s",
+    "webhook_disable_after_days",
 )
 MAY_HOLD_SECRETS = (
     *("database_url", "redis_url", "secret_keys"),
@@ -59,6 +61,9 @@ class Settings(NamedTuple):
     topup_max_attempts_per_key: int = 30
     topup_max_declined: int = 10
     topup_max_declined_per_method: int = 5
+    webhook_timeout_s: int = 10  # of one delivery, from the first byte to the last
+    webhook_disable_after_days: int = 5  # of nothing but failures
+    webhook_local: bool = False  # http, and addresses of this machine, for development
     sync_interval_s: int = 14_400
     manual_sync_interval_s: int = 60
     provider_timeout_s: int = 20

@@ -149,12 +149,38 @@ BAD_CATEGORY = {
     "stageAppId": [*BAD_TEXT, f'"{"x" * 2001}"'],
     "authorEmail": [*BAD_TEXT, f'"{"x" * 2001}"'],
 }
+BAD_ENDS = [*BAD_TIMES[:-2], BAD_TIMES[-1], "null"]
+BAD_ENDPOINT = {
+    "url": [
+        *(
+            *BAD_TEXT,
+            "null",
+            '"x"',
+            '"http://a.example/"',
+            '"https://10.0.0.1/"',
+            '"https://0x7f.1"',
+        ),
+        *('"https://a@b.example/"', '"https://a.example/#b"', '"https://a.example/\\n"'),
+        f'"https://a.example/{"x" * 2000}"',
+    ],
+    "events": ["1", '"*"', "[]", "{}", "null", '["balance.high"]', "[1]", "[null]", '["*", ""]'],
+    "description": [*BAD_TEXT[:-1], "null", f'"{"x" * 201}"'],
+}
 BAD_FIELDS: dict[str, dict[str, list[str]]] = {
     f"{NATIVE}/accounts": {
         "name": [*BAD_TEXT, '" "', "null", f'"{"x" * 201}"'],
         "currency": [*BAD_TEXT, '"usd"', '"EURO"', '"EUR\\n"'],
     },
     f"{NATIVE}/account/postpaid": BAD_AMOUNT,
+    f"{NATIVE}/account/low-balance": BAD_AMOUNT,
+    f"{NATIVE}/webhooks": BAD_ENDPOINT,
+    f"{NATIVE}/webhooks/<endpoint_id>": {**BAD_ENDPOINT, "enabled": BAD_FLAGS},
+    f"{NATIVE}/webhooks/<endpoint_id>/secret": {"keepOldS": [*BAD_SECONDS[:-2], "2592001"]},
+    f"{NATIVE}/webhooks/<endpoint_id>/replay": {
+        "since": BAD_ENDS,
+        "until": BAD_ENDS,
+        "after": [*BAD_TEXT[:-1], "null", f'"{"x" * 101}"'],
+    },
     f"{NATIVE}/ledger/<entry_id>/reversal": {"reason": BAD_REASON},
     f"{NATIVE}/ledger/<entry_id>/refunds": {
         "amountCents": [*BAD_CENTS, "0"],

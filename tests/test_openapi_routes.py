@@ -41,6 +41,10 @@ OPERATIONS = {
     *("topUp", "listTopups", "getTopup", "checkTopup"),
     *("listPaymentMethods", "beginPaymentMethod", "setDefaultPaymentMethod"),
     *("removePaymentMethod", "getBillingProfile", "setBillingProfile"),
+    *("setLowBalance", "clearLowBalance"),
+    *("listWebhookEndpoints", "addWebhookEndpoint", "getWebhookEndpoint", "changeWebhookEndpoint"),
+    *("removeWebhookEndpoint", "rotateWebhookSecret", "listWebhookDeliveries", "replayEvents"),
+    "replayDelivery",
     *("listItems", "createItem", "findItem", "getItem", "updateItem", "deleteItem"),
     *("listCategories", "createCategory", "getCategory", "updateCategory", "deleteCategory"),
     *("summarize", "breakDown", "trend", "getStatus", "searchItems"),
@@ -49,12 +53,13 @@ OPERATIONS = {
     *("listSyncJobs", "getSyncJob", "setPostpaidLimit", "listPrices", "setPrice", "endPrice"),
 }
 BODIES = [
-    *("AccountBody", "AddressBody"),
-    *("AdjustmentBody", "BatchBody", "CaptureBody", "CategoryBody", "CreditBody"),
-    *("DecisionBody", "ExtendBody", "HoldBody", "ItemBody", "LimitBody", "LimitChangeBody"),
-    *("NewCategoryBody", "NewItemBody", "NothingBody", "PostpaidBody"),
-    *("PriceBody", "PriceEndBody", "ProfileBody", "RaiseBody"),
-    *("RefundBody", "ReratingBody", "ReversalBody", "SyncBody", "TopUpBody", "UsageBody"),
+    *("AccountBody", "AddressBody", "AdjustmentBody", "BatchBody", "CaptureBody"),
+    *("CategoryBody", "CreditBody", "DecisionBody", "DeliveryReplayBody", "EndpointBody"),
+    *("EndpointChangeBody", "ExtendBody", "HoldBody", "ItemBody", "LimitBody"),
+    *("LimitChangeBody", "LowBalanceBody", "NewCategoryBody", "NewItemBody", "NothingBody"),
+    *("PostpaidBody", "PriceBody", "PriceEndBody", "ProfileBody", "RaiseBody", "RefundBody"),
+    *("ReplayBody", "ReratingBody", "ReversalBody", "RotationBody", "SyncBody", "TopUpBody"),
+    *("UsageBody"),
 ]
 FOR_OPERATORS = {
     route.name.replace("<", "{").replace(">", "}") for route in ROUTES if route.for_operators

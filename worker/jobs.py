@@ -12,7 +12,7 @@ from billing_plugin import Actor, Billing, operations
 from billing_plugin.context import Instance, current
 from billing_plugin.errors import ConfigurationError
 
-ALLOWED = ("run_sync_job", "settle_message")
+ALLOWED = ("run_sync_job", "settle_message", "spread_event", "deliver_event")
 _serving: list[Billing] = []
 
 
@@ -24,6 +24,16 @@ def run_sync_job(job_id: str) -> bool:
 def settle_message(message_id: str) -> bool:
     """Acts on what a processor sent, as the stored message says. False when it was done before."""
     return operations.settle_message(_operator(), message_id)
+
+
+def spread_event(event_id: str) -> int:
+    """Makes an event's deliveries to webhook endpoints. 0 where that was done before."""
+    return operations.spread_event(_operator(), event_id)
+
+
+def deliver_event(delivery_id: str) -> bool:
+    """Tries a delivery to a webhook endpoint once. False where it was not received."""
+    return operations.deliver_event(_operator(), delivery_id)
 
 
 def serve(billing: Billing) -> None:

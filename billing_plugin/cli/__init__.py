@@ -21,12 +21,13 @@ from billing_plugin.cli.reports import reports
 from billing_plugin.cli.system import demo, doctor, migrate, new_secret_key, serve
 from billing_plugin.cli.topups import top_up
 from billing_plugin.cli.usage import import_usage
+from billing_plugin.cli.webhooks import webhooks
 
 COMMANDS: tuple[click.Command, ...] = (
     *(accounts, demo, doctor, focus, import_usage, integrations, keys, migrate, new_secret_key),
     *(ledger, limits, prices, serve, sync),
     *(categories, items, reports),
-    *(methods, profile, top_up),
+    *(methods, profile, top_up, webhooks),
 )
 
 

@@ -29,6 +29,8 @@ class Account(Table):
     seal = peewee.TextField(default="")
     limits_version = peewee.BigIntegerField(default=0)
     drawn_sequence = peewee.BigIntegerField(default=0)
+    low_nanos = peewee.BigIntegerField(null=True)
+    watch_nanos = peewee.BigIntegerField(default=-(2**63))
     due_at = UTCDateTimeField(default=END)
     cycle_ends_at = UTCDateTimeField(null=True)
     manual_sync_at = UTCDateTimeField(null=True)
@@ -56,6 +58,11 @@ class Account(Table):
     def postpaid(self) -> Money:
         """What may be used beyond that in a month, to be paid afterwards."""
         return Money(self.postpaid_nanos, self.currency)
+
+    @property
+    def low(self) -> Money | None:
+        """The posted balance below which it is told that it is low."""
+        return None if self.low_nanos is None else Money(self.low_nanos, self.currency)
 
 
 def create(

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from billing_plugin import periods
 from billing_plugin.errors import LimitExceeded
 from billing_plugin.models.base import Row, execute_many, stored_time
 from billing_plugin.models.counters import Counter, load_one, load_slots, load_stored, tally
 from billing_plugin.models.limits import HARD, METADATA, SHADOW, SOFT, WHOLE, Cell, Rule
+from billing_plugin.models.reached import Reached, reached, tell
 from billing_plugin.models.usage import Dims
 from billing_plugin.money import Money
 from billing_plugin.periods import SLOTS, Period
@@ -59,6 +60,7 @@ class Ceilings:
     rules: list[Rule]
     at: datetime
     notices: list[Notice] = field(default_factory=list)
+    told: list[tuple[Reached, dict[str, Any]]] = field(default_factory=list)
     _counters: dict[tuple[str, str, datetime], Counter] = field(default_factory=dict)
     _whole: list[Cell] | None = None  # the cells of every use, where no rule asks whose it is
 
@@ -174,10 +176,13 @@ class Ceilings:
         ]
 
     def store_notices(self) -> None:
-        """Writes what soft and shadow limits had to say."""
+        """Writes what soft and shadow limits had to say, and tells which were reached."""
         at = stored_time(self.at)
         execute_many(_NOTICE, [(*notice, at, at) for notice in self.notices])
+        for one, said in self.told:
+            tell(self.account_id, one, said)
         self.notices.clear()
+        self.told.clear()
 
     def _fullest(self, cell: Cell, at: datetime) -> Counter:
         """The window of the instant; of windows that slide, the one that holds the instant and
@@ -213,10 +218,17 @@ class Ceilings:
         rule = cell.rule
         before, ceiling = self._fullest(cell, at), rule.ceiling(self.at)
         spent = before.spent_nanos
-        reached = rule.action == SOFT and spent < max(ceiling, 1) <= spent + nanos
+        full = rule.action == SOFT and spent < max(ceiling, 1) <= spent + nanos
         refused = rule.action == SHADOW and before.used + nanos > ceiling
-        if reached or refused:
-            kind = REACHED if reached else WOULD_REFUSE
+        if full:
+            said = {"spent": spent + nanos, "held": before.held_nanos, "ceiling": ceiling}
+            facts: dict[str, Any] = {
+                name: Money(value, rule.currency) for name, value in said.items()
+            }
+            facts |= {"limitName": rule.name, "action": SOFT, "resetsAt": None}
+            self.told.append((reached(rule, cell.bucket, at), facts))
+        if full or refused:
+            kind = REACHED if full else WOULD_REFUSE
             start = stored_time(rule.period(at).start)
             self.notices.append(Notice(rule.id, cell.bucket, start, kind, nanos))
 
@@ -225,7 +237,9 @@ class Ceilings:
         used, requested = self._fullest(cell, at), Money(nanos, rule.currency)
         ceiling = Money(rule.ceiling(self.at), rule.currency)
         resets_at = self._frees_at(cell, nanos, at)
-        return _refusal(rule, used, requested, ceiling=ceiling, resets_at=resets_at)
+        found = _refusal(rule, used, requested, ceiling=ceiling, resets_at=resets_at)
+        found.details = reached(rule, cell.bucket, at)
+        return found
 
     def _frees_at(self, cell: Cell, nanos: int, at: datetime) -> datetime | None:
         """When so much fits again if nothing else is spent; None for never."""

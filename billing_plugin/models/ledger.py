@@ -10,7 +10,6 @@ or takes away an entry behind our back breaks the chain at that entry.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,6 +33,8 @@ from billing_plugin.models.base import (
     read_time,
     stored_time,
 )
+from billing_plugin.models.seals import seal_of
+from billing_plugin.models.watching import watched
 from billing_plugin.money import Money
 from billing_plugin.periods import END
 
@@ -62,13 +63,13 @@ COLUMNS = (
 )
 _LOCK = (
     "SELECT currency, posted_nanos, held_nanos, postpaid_nanos, floor_nanos, sequence, seal,"
-    " limits_version, drawn_sequence, due_at, cycle_ends_at, {clock}"
+    " limits_version, drawn_sequence, low_nanos, watch_nanos, due_at, cycle_ends_at, {clock}"
     " FROM billing_account WHERE id = ?"
 )
 _CLOSE = (
     "UPDATE billing_account SET posted_nanos = ?, held_nanos = ?, postpaid_nanos = ?,"
-    " floor_nanos = ?, sequence = ?, seal = ?, drawn_sequence = ?, due_at = ?, cycle_ends_at = ?"
-    " WHERE id = ? AND sequence = ?"
+    " floor_nanos = ?, sequence = ?, seal = ?, drawn_sequence = ?, low_nanos = ?, watch_nanos = ?,"
+    " due_at = ?, cycle_ends_at = ? WHERE id = ? AND sequence = ?"
 )
 
 
@@ -141,6 +142,8 @@ class Book:
     seal: str
     limits_version: int
     drawn_sequence: int
+    low_nanos: int | None
+    watch_nanos: int
     due_at: datetime
     cycle_ends_at: datetime | None
     at: datetime
@@ -207,6 +210,7 @@ class Book:
         self.floor_nanos = max(
             self.floor_nanos, min(self.posted_nanos - self.held_nanos, -self.postpaid_nanos)
         )
+        self.watch_nanos = watched(self)
         state = self._state()
         if state == self._opened and before is None:
             return
@@ -230,7 +234,8 @@ class Book:
     def _state(self) -> tuple[Any, ...]:
         return (
             self.posted_nanos, self.held_nanos, self.postpaid_nanos, self.floor_nanos,
-            self.sequence, self.seal, self.drawn_sequence, self.due_at, self.cycle_ends_at,
+            self.sequence, self.seal, self.drawn_sequence, self.low_nanos, self.watch_nanos,
+            self.due_at, self.cycle_ends_at,
         )  # fmt: skip
 
     def _row(self, entry_id: str, movement: Movement) -> tuple[Any, ...]:
@@ -255,29 +260,6 @@ def open_book(account_id: str) -> Book:
     at = read_time(clock) or context.now()
     found: Row = (*values, read_time(due_at) or END, read_time(cycle_ends_at), at)
     return Book(account_id, *found).opened()
-
-
-def seal_of(previous: str, row: Row) -> str:
-    """The seal of an entry: SHA-256 over the seal before it and all of its columns.
-
-    What is known before the account is locked comes first, by a hash of its own, so that a
-    database can finish the seal.
-    """
-    digest = digest_of((*row[:6], *row[8:13]), row[13])
-    return seal_with(previous, (row[7], row[6], row[14], row[15]), digest)
-
-
-def seal_with(previous: str, state: Row, digest: str) -> str:
-    """The seal from its parts; `state` is sequence, balance and the two times as stored."""
-    sequence, balance, effective_at, recorded_at = state
-    text = f"{previous}\n{sequence}\n{balance}\n{effective_at}\n{recorded_at}\n{digest}"
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def digest_of(said: Row, metadata: str) -> str:
-    """The hash of the columns of an entry that do not depend on the account's state: of the
-    Python literal of their tuple, in ASCII."""
-    return hashlib.sha256(ascii((*said, metadata)).encode()).hexdigest()
 
 
 def get(account_id: str, entry_id: str) -> LedgerEntry:

@@ -44,7 +44,7 @@ _ABANDONED = (
 _GIVE_UP = (
     "UPDATE billing_sync_job SET status = 'failed', completed_at = ?, error = ?"
     " WHERE status IN ('pending', 'running') AND COALESCE(alive_at, created_at) < ?"
-    " AND attempt >= ? RETURNING id"
+    " AND attempt >= ? RETURNING account_id, id"
 )
 
 
@@ -140,10 +140,11 @@ def abandoned(silent_since: datetime) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in fetch_all(_ABANDONED, (silent_since,))]
 
 
-def give_up(silent_since: datetime, at: datetime, *, attempts: int) -> list[str]:
-    """Fails the abandoned jobs that were tried that often; returns their ids."""
+def give_up(silent_since: datetime, at: datetime, *, attempts: int) -> list[tuple[str, str]]:
+    """Fails the abandoned jobs that were tried that often; returns their accounts and ids."""
     error = f"Given up after {attempts} attempts."
-    return [row[0] for row in fetch_all(_GIVE_UP, (at, error, silent_since, attempts))]
+    rows = fetch_all(_GIVE_UP, (at, error, silent_since, attempts))
+    return [(row[0], row[1]) for row in rows]
 
 
 def slot_is_free(schedule: str, slot: int) -> bool:

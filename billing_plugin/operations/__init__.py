@@ -2,7 +2,12 @@
 
 from billing_plugin.models.item_pages import Place
 from billing_plugin.models.usage import Usage
-from billing_plugin.operations.accounts import create_account, get_account, list_accounts
+from billing_plugin.operations.accounts import (
+    create_account,
+    get_account,
+    list_accounts,
+    set_low_balance,
+)
 from billing_plugin.operations.anomalies import Anomalies, Anomaly, find_anomalies
 from billing_plugin.operations.audit import list_changes
 from billing_plugin.operations.billing_profiles import (
@@ -29,6 +34,14 @@ from billing_plugin.operations.categories import (
 )
 from billing_plugin.operations.corrections import refund_charge, reverse_entry
 from billing_plugin.operations.credits import grant_credit, list_credits, set_postpaid_limit
+from billing_plugin.operations.deliveries import (
+    deliver_event,
+    list_webhook_deliveries,
+    replay_delivery,
+    replay_events,
+    retry_deliveries,
+    spread_event,
+)
 from billing_plugin.operations.doctor import (
     check_ledger,
     check_reports,
@@ -37,6 +50,14 @@ from billing_plugin.operations.doctor import (
     verify_ledger,
 )
 from billing_plugin.operations.drafts import ItemDraft
+from billing_plugin.operations.endpoints import (
+    add_webhook_endpoint,
+    change_webhook_endpoint,
+    get_webhook_endpoint,
+    list_webhook_endpoints,
+    remove_webhook_endpoint,
+    rotate_webhook_secret,
+)
 from billing_plugin.operations.focus import FocusImport, import_focus
 from billing_plugin.operations.focus_export import FocusExport, export_focus
 from billing_plugin.operations.forecasts import (
@@ -175,12 +196,14 @@ __all__ = [
     "UsageSeries",
     "Value",
     "account_scopes",
+    "add_webhook_endpoint",
     "adjust",
     "approve_limit_raise",
     "authenticate",
     "begin_payment_method",
     "break_down",
     "capture",
+    "change_webhook_endpoint",
     "charge",
     "check_balance",
     "check_ledger",
@@ -195,6 +218,7 @@ __all__ = [
     "create_key",
     "delete_category",
     "delete_item",
+    "deliver_event",
     "deny_limit_raise",
     "diff_prices",
     "end_price",
@@ -215,6 +239,7 @@ __all__ = [
     "get_sync_job",
     "get_topup",
     "get_usage",
+    "get_webhook_endpoint",
     "grant_credit",
     "hold",
     "import_focus",
@@ -239,6 +264,8 @@ __all__ = [
     "list_sync_jobs",
     "list_topups",
     "list_usage",
+    "list_webhook_deliveries",
+    "list_webhook_endpoints",
     "operator",
     "preview_cost",
     "prune_idempotency_keys",
@@ -251,14 +278,19 @@ __all__ = [
     "release",
     "remove_limit",
     "remove_payment_method",
+    "remove_webhook_endpoint",
+    "replay_delivery",
+    "replay_events",
     "report_spend",
     "report_usage",
     "request_limit_raise",
     "request_sync",
     "rerate_usage",
+    "retry_deliveries",
     "retry_messages",
     "reverse_entry",
     "revoke_key",
+    "rotate_webhook_secret",
     "run_out",
     "run_sync_job",
     "schedule_syncs",
@@ -266,9 +298,11 @@ __all__ = [
     "set_billing_profile",
     "set_default_payment_method",
     "set_limit",
+    "set_low_balance",
     "set_postpaid_limit",
     "set_price",
     "settle_message",
+    "spread_event",
     "store_items",
     "summarize",
     "sync_integrations",

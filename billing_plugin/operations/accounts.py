@@ -7,9 +7,11 @@ from billing_plugin.context import Actor, current, now, write_transaction
 from billing_plugin.errors import InvalidRequest
 from billing_plugin.models import accounts, audit
 from billing_plugin.models.accounts import Account
-from billing_plugin.money import check_currency
+from billing_plugin.models.watching import UNWATCHED
+from billing_plugin.money import Money, check_currency
 from billing_plugin.operations.catalogue import check_page, operation
 from billing_plugin.operations.once import Once, marked, once_without_lock
+from billing_plugin.operations.till import open_book
 
 MAX_NAME_LENGTH = 200
 
@@ -48,6 +50,25 @@ def create_account(
 def get_account(actor: Actor, account_id: str) -> Account:
     """The account with its posted, held and available money. Raises NotFound."""
     del actor
+    return accounts.get(account_id)
+
+
+@operation(scope="webhooks:write", effect="writes")
+def set_low_balance(actor: Actor, account_id: str, threshold: Money | None) -> Account:
+    """Has it told (`balance.low`) whenever the posted balance falls below so much, once each time
+    that it does; None: not. Where it is below already, the next fall is told. Raises
+    InvalidRequest, NotFound."""
+    with write_transaction():
+        book = open_book(actor, account_id)
+        if threshold is not None:
+            book.require_currency(threshold)
+        before, book.low_nanos = book.low_nanos, None if threshold is None else threshold.nanos
+        book.watch_nanos = UNWATCHED
+        book.close()
+        audit.write(
+            actor.signature, "low_balance.set", account_id, account_id=account_id, at=book.at,
+            before={"nanos": before}, after={"nanos": book.low_nanos},
+        )  # fmt: skip
     return accounts.get(account_id)
 
 

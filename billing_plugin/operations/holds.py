@@ -24,6 +24,7 @@ from billing_plugin.operations.catalogue import MAX_PAGE, operation
 from billing_plugin.operations.charging import Charge, Line
 from billing_plugin.operations.once import Once, intent_of, once
 from billing_plugin.operations.prices import Rated, rate
+from billing_plugin.operations.reached import refusals_told
 from billing_plugin.operations.till import Till, open_till
 from billing_plugin.operations.wishes import Wish, check_usage
 
@@ -81,7 +82,7 @@ def hold(
     if made is not None:
         holds.keep(made)
         return Held(made)
-    with write_transaction():
+    with refusals_told(account_id), write_transaction():
         till = open_till(actor, account_id)
         at = till.book.at
         wanted.created_at, wanted.expires_at = at, at + lasting
@@ -120,7 +121,7 @@ def capture(
     if taken_now is not None:
         return Captured(known, taken_now)
     said = Once("capture", idempotency_key, [hold_id, used.content_with(counts), policy])
-    with write_transaction():
+    with refusals_told(account_id), write_transaction():
         till = open_till(actor, account_id)
         found = holds.get(account_id, hold_id)
         till.book.require_currency(rated.cost)

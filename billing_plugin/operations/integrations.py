@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from billing_plugin.context import Actor, current, now, write_transaction
-from billing_plugin.errors import ConfigurationError, InvalidRequest, NotSupported
+from billing_plugin.errors import InvalidRequest
 from billing_plugin.models import accounts, integrations
 from billing_plugin.models.integrations import Integration, Snapshot
 from billing_plugin.operations.catalogue import operation
+from billing_plugin.operations.vaults import open_vault
 from billing_plugin.providers.provider import CREDENTIAL_KINDS
 
 
@@ -31,7 +32,7 @@ def connect(
     if provider not in current().providers:
         raise InvalidRequest("That provider is not known here.", code="unknown_provider")
     kept = _checked(credentials)
-    vault = _vault()
+    vault = open_vault()
     with write_transaction():
         accounts.get(account_id)
         return integrations.create(
@@ -62,7 +63,7 @@ def list_snapshots(
 
 def opened(integration: Integration) -> dict[str, str]:
     """The integration's credentials, to be used at once and never kept."""
-    secrets: dict[str, str] = _vault().open(integration.sealed)
+    secrets: dict[str, str] = open_vault().open(integration.sealed)
     return secrets
 
 
@@ -73,13 +74,3 @@ def _checked(credentials: dict[str, str]) -> dict[str, str]:
     if not all(value.isascii() and value.isprintable() for value in kept.values()):
         raise InvalidRequest("A credential is one line of plain text (ASCII).")
     return kept
-
-
-def _vault() -> Any:
-    open_vault = current().open_vault
-    if open_vault is None:
-        raise NotSupported("No vault is set up for credentials.")
-    try:
-        return open_vault()
-    except ConfigurationError as error:
-        raise NotSupported(error.message) from error

@@ -7,10 +7,11 @@ its moment, and a wish that nobody decided by its own deadline has expired.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from billing_plugin.context import Actor, now, write_transaction
 from billing_plugin.errors import Conflict, InvalidRequest
-from billing_plugin.models import accounts, audit, limits, raises
+from billing_plugin.models import accounts, audit, events, limits, raises
 from billing_plugin.models.ledger import Book
 from billing_plugin.models.raises import APPROVED, DENIED, PENDING, LimitRaise
 from billing_plugin.money import Money
@@ -55,6 +56,7 @@ def request_limit_raise(
                 requested_by=_name(actor),
             )  # fmt: skip
             _audit(book, "raise.request", wish, status=PENDING)
+            events.tell("limit.raise_requested", account_id, _told(wish))
             return str(wish.id)
 
         raise_id, replayed = once(account_id, said, ask, at=book.at)
@@ -99,6 +101,14 @@ def get_limit_raise(actor: Actor, account_id: str, raise_id: str) -> LimitRaise:
     """One wish with its status as of now. Raises NotFound."""
     del actor
     return _now(raises.get(account_id, raise_id), now())
+
+
+def _told(wish: LimitRaise) -> dict[str, Any]:
+    return {
+        "raiseId": wish.id, "limitId": wish.limit_id, "amount": wish.amount,
+        "untilAt": wish.until_at, "reason": wish.reason, "requestedBy": wish.requested_by,
+        "expiresAt": wish.expires_at,
+    }  # fmt: skip
 
 
 def _decide(

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from billing_plugin.context import BY_ITSELF, Actor, write_transaction
-from billing_plugin.models import credits, topups
+from billing_plugin.models import credits, events, topups
 from billing_plugin.models.ledger import Book, Movement
 from billing_plugin.models.topups import CREATED, FAILED, PROCESSING, REVIEW, SUCCEEDED, TopUp
 from billing_plugin.operations.till import open_book
@@ -100,6 +100,7 @@ def _miss(topup: TopUp, at: datetime) -> None:
         topups.change(topup, at, status=topups.UNKNOWN, **_asked(topup, at, _SOON))
     else:
         topups.change(topup, at, status=FAILED, failure=NEVER_ARRIVED, ask_at=None)
+        _tell("topup.failed", topup, failure=NEVER_ARRIVED, payment_id=topup.payment_id)
 
 
 def _review(topup: TopUp, payment: Payment, at: datetime) -> None:
@@ -114,11 +115,12 @@ def _follow(book: Book, topup: TopUp, payment: Payment) -> None:
     elif topup.status == SUCCEEDED:
         return
     elif payment.status == processor.FAILED:  # which a payer may mend with another card
+        payment_id = payment.payment_id or topup.payment_id
         if topup.status != FAILED:
             topup.asked = 0
+            _tell("topup.failed", topup, failure=payment.failure, payment_id=payment_id)
         topups.change(
-            topup, book.at, status=FAILED, failure=payment.failure,
-            payment_id=payment.payment_id or topup.payment_id,
+            topup, book.at, status=FAILED, failure=payment.failure, payment_id=payment_id,
             **_asked(topup, book.at, _LATER[:_MENDED], ends=True),
         )  # fmt: skip
     else:
@@ -137,6 +139,7 @@ def _pay(book: Book, topup: TopUp, payment: Payment) -> None:
         topup.asked = 0
         bought = Movement("topup", topup.amount_nanos, None, topup.id, metadata=told)
         bought_id = credits.add(book, bought)
+        _tell("topup.succeeded", topup, failure=None, payment_id=payment.payment_id)
     for fact in facts(payment):
         fact_id = f"{topup.processor} {fact.id}"
         if not topups.entered(fact_id):
@@ -157,6 +160,11 @@ def _enter(book: Book, movement: Movement, bought_id: str) -> str:
     credits.take_back(book, bought_id, -movement.nanos)
     book.overdraw()
     return entry_id
+
+
+def _tell(name: str, topup: TopUp, *, failure: str | None, payment_id: str | None) -> None:
+    told = {"topupId": topup.id, "amount": topup.amount, "processor": topup.processor}
+    events.tell(name, topup.account_id, {**told, "paymentId": payment_id, "failure": failure})
 
 
 def _asked(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from billing_plugin.context import Actor, after_commit, current, now, write_transaction
 from billing_plugin.errors import (
@@ -18,7 +19,7 @@ from billing_plugin.errors import (
     RateLimited,
     StorageUnavailable,
 )
-from billing_plugin.models import accounts, integrations, sync_jobs
+from billing_plugin.models import accounts, events, integrations, sync_jobs
 from billing_plugin.models.integrations import Integration, Snapshot
 from billing_plugin.models.sync_jobs import SyncJob
 from billing_plugin.money import Money
@@ -151,7 +152,9 @@ def schedule_syncs(actor: Actor) -> list[str]:
     job_ids = [job_id for job_id, attempt in found if attempt < MAX_ATTEMPTS]
     if len(job_ids) < len(found):
         with write_transaction():
-            sync_jobs.give_up(silent_since, now(), attempts=MAX_ATTEMPTS)
+            for account_id, job_id in sync_jobs.give_up(silent_since, now(), attempts=MAX_ATTEMPTS):
+                told = {"jobId": job_id, "synced": 0, "failed": []}
+                events.tell("sync.failed", account_id, told)
     job_ids += _due()
     for job_id in job_ids:
         _enqueue_after_commit(job_id)
@@ -214,7 +217,22 @@ def _run(job: SyncJob) -> SyncReport:
         job.synced, job.failed = report.synced, report.failed
         if not sync_jobs.finish(job, now()):
             raise Conflict("Another runner has taken this sync over.")
+        if report.failed:
+            events.tell("sync.failed", job.account_id, _told(job, report))
     return report
+
+
+def _told(job: SyncJob, report: SyncReport) -> dict[str, Any]:
+    failed = [
+        {
+            "integrationId": result.integration.id,
+            "provider": result.integration.provider,
+            "error": result.error,
+        }
+        for result in report.results
+        if result.error is not None
+    ]
+    return {"jobId": job.id, "synced": report.synced, "failed": failed}
 
 
 def _stay_alive(job: SyncJob) -> None:

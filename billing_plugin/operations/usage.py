@@ -15,9 +15,11 @@ from billing_plugin.operations import bulk, quick
 from billing_plugin.operations.catalogue import check_page, operation
 from billing_plugin.operations.charging import Outcome, charge_all
 from billing_plugin.operations.group import Caller, charge_alone, charge_in_turn
+from billing_plugin.operations.reached import tell_refusal
 from billing_plugin.operations.till import open_till
 from billing_plugin.operations.wishes import Submission, wish_of, wishes_of
 from billing_plugin.periods import Period
+from billing_plugin.signals import is_firing
 
 
 @operation(scope="usage:write", effect="spends")
@@ -75,7 +77,11 @@ def record_usage_batch(
     with write_transaction():
         till = open_till(actor, account_id)
         known = idempotency.replays(wish.intent for wish in wishes if wish.intent)
-        return charge_all(till, wishes, known=known, stop_at_refusal=stop_at_refusal)
+        outcomes = charge_all(till, wishes, known=known, stop_at_refusal=stop_at_refusal)
+    for outcome in outcomes:
+        if outcome.error:
+            tell_refusal(account_id, outcome.error)
+    return outcomes
 
 
 @operation(scope="reports:read", effect="reads")
@@ -107,7 +113,8 @@ def _charged(actor: Actor, account_id: str, used: Usage, *, key: str | None) -> 
     wish = wish_of(actor, account_id, Submission(used, key), at=at)
     caller = Caller(wish, quick.prepare(account_id, wish, at))
     alone = not current().settings.group_commit or current().database.in_transaction()
-    outcome = (charge_alone if alone else charge_in_turn)(account_id, caller)
+    outcome = (charge_alone if alone or is_firing() else charge_in_turn)(account_id, caller)
     if outcome.error:
+        tell_refusal(account_id, outcome.error)
         raise outcome.error
     return outcome

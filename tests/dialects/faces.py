@@ -17,6 +17,7 @@ from billing_plugin.money import Exact
 from billing_plugin.operations import Usage
 from billing_plugin.operations.catalogue import OPERATOR_SCOPES
 from billing_plugin.operations.drafts import ItemDraft
+from billing_plugin.periods import parse_time
 from billing_plugin.providers.fake import FakeProvider
 from tests.factories import Caller, account_with, token_of
 from tests.focus_files import good_file
@@ -78,6 +79,8 @@ DAYS = {"from": "2026-03-01", "to": "2026-03-09"}
 PRICE = {"provider": "p", "model": "m", "prices": {"input_tokens": "0.0000025"}}
 LASTING = {"amountCents": 1, "lastsS": 60}
 ITEM = {"name": "Disk", "amount": 1050}
+TELL, HOOKS, HOOK = "webhooks:write", f"{NATIVE}/webhooks", "https://hooks.example.com/in"
+EVER = {"since": "2000-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
 REF = "?provider=p&providerRef=r"
 ROUTES = [
     Route("native", "GET", f"{NATIVE}/account", "balance:read"),
@@ -136,6 +139,17 @@ ROUTES = [
     Route("native", "DELETE", METHOD, METHODS, about="method"),
     Route("native", "GET", f"{NATIVE}/billing-profile", "profile:read"),
     Route("native", "PUT", f"{NATIVE}/billing-profile", "profile:write", {}),
+    Route("native", "PUT", f"{NATIVE}/account/low-balance", TELL, CENT),
+    Route("native", "DELETE", f"{NATIVE}/account/low-balance", TELL),
+    Route("native", "GET", HOOKS, "webhooks:read"),
+    Route("native", "POST", HOOKS, TELL, {"url": HOOK}, 201),
+    Route("native", "GET", f"{HOOKS}/<endpoint_id>", "webhooks:read", about="endpoint"),
+    Route("native", "PATCH", f"{HOOKS}/<endpoint_id>", TELL, {"url": HOOK}, about="endpoint"),
+    Route("native", "DELETE", f"{HOOKS}/<endpoint_id>", TELL, about="endpoint"),
+    Route("native", "POST", f"{HOOKS}/<endpoint_id>/secret", TELL, {}, about="endpoint"),
+    Route("native", "GET", f"{HOOKS}/<endpoint_id>/deliveries", "webhooks:read", about="endpoint"),
+    Route("native", "POST", f"{HOOKS}/<endpoint_id>/replay", TELL, EVER, about="endpoint"),
+    Route("native", "POST", f"{HOOKS}/deliveries/<delivery_id>/replay", TELL, {}, about="delivery"),
     Route("native", "GET", f"{NATIVE}/spend", "reports:read"),
     Route("native", "GET", f"{NATIVE}/items", "items:read"),
     Route("native", "POST", f"{NATIVE}/items", "items:write", ITEM, 201),
@@ -200,8 +214,14 @@ def ids_of(actor: Actor) -> dict[str, str]:
     )
     item = operations.create_item(actor, account, ItemDraft("x", Exact(1))).item
     price = operations.set_price(operations.operator(actor.instance), **PRICE, account_id=account)
+    endpoint = operations.add_webhook_endpoint(actor, account, HOOK)
+    since, until = map(parse_time, EVER.values())
+    operations.replay_events(actor, account, endpoint.id, since=since, until=until)
+    [delivery, *_] = operations.list_webhook_deliveries(actor, account, endpoint.id)
     return {
         "limit": limit.id,
+        "endpoint": endpoint.id,
+        "delivery": delivery.id,
         "price": price.id,
         "topup": operations.top_up(actor, account, Money.from_cents(500)).id,
         "method": method_of(actor),

@@ -12,9 +12,13 @@ from billing_plugin.config import Settings
 from billing_plugin.context import Actor, Instance, connect_to
 from billing_plugin.money import Exact
 from billing_plugin.operations import Submission, Usage
+from billing_plugin.periods import parse_time
 from billing_plugin.processors.fake import FakeProcessor
+from billing_plugin.vault import Vault
 
 KEY = "the very same"
+HOOK = "https://hooks.example.com/"
+SEALING = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # what one seals, all open
 Answer = tuple[str, bool | None]  # what everybody must be told alike; whether it was a replay
 
 
@@ -141,6 +145,31 @@ def begin_payment_method(actor: Actor, account_id: str, _: str) -> Answer:
     return f"{done.id} {done.setup_id} {done.client_secret}", done.replayed
 
 
+def add_webhook_endpoint(actor: Actor, account_id: str, _: str) -> Answer:
+    made = operations.add_webhook_endpoint(actor, account_id, HOOK, idempotency_key=KEY)
+    return f"{made.id} {made.secret}", made.replayed
+
+
+def rotate_webhook_secret(actor: Actor, account_id: str, about: str) -> Answer:
+    endpoint_id = about.split(maxsplit=1)[0]
+    done = operations.rotate_webhook_secret(actor, account_id, endpoint_id, idempotency_key=KEY)
+    return f"{done.id} {done.secret}", done.replayed
+
+
+def replay_delivery(actor: Actor, account_id: str, about: str) -> Answer:
+    delivery_id = about.split()[1]
+    done = operations.replay_delivery(actor, account_id, delivery_id, idempotency_key=KEY)
+    return f"{done.id} {done.try_at}", done.replayed
+
+
+def replay_events(actor: Actor, account_id: str, about: str) -> Answer:
+    since, until = parse_time("2000-01-01T00:00:00Z"), parse_time("2100-01-01T00:00:00Z")
+    done = operations.replay_events(
+        actor, account_id, about.split(maxsplit=1)[0], since=since, until=until, idempotency_key=KEY
+    )
+    return f"{done.number} {done.last_id}", done.replayed
+
+
 ASKED: dict[str, Callable[[Actor, str, str], Answer]] = {
     "charge": charge,
     "record_usage_batch": batch,
@@ -165,6 +194,10 @@ ASKED: dict[str, Callable[[Actor, str, str], Answer]] = {
     "end_price": end_price,
     "create_category": create_category,
     "begin_payment_method": begin_payment_method,
+    "add_webhook_endpoint": add_webhook_endpoint,
+    "rotate_webhook_secret": rotate_webhook_secret,
+    "replay_delivery": replay_delivery,
+    "replay_events": replay_events,
 }
 
 
@@ -173,7 +206,10 @@ def in_threads(
 ) -> list[Answer]:
     """One process: its threads wait for each other and for the other processes, then all ask."""
     database: Any = connect_to(url)
-    instance = Instance(database=database, settings=Settings(), processor=FakeProcessor())
+    instance = Instance(
+        database=database, settings=Settings(), processor=FakeProcessor(),
+        open_vault=lambda: Vault(SEALING),
+    )  # fmt: skip
     actor = Actor(instance, scopes=frozenset({"*"}))
     together = Barrier(threads, action=lambda: begin.wait(60))
 

@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from billing_plugin import Actor, Billing, Money, operations
+from billing_plugin.models import events
 from billing_plugin.operations import Usage
 from tests.books import complaints, counts
 from tests.factories import account_with, billing_on
-from tests.faults.same import ASKED, in_threads
+from tests.faults.same import ASKED, HOOK, SEALING, in_threads
 
 PROCESSES, THREADS = 5, 10
 # the rows that one effect leaves, beside what was there before
@@ -36,18 +37,22 @@ EFFECTS: dict[str, dict[str, int]] = {
     "deny_limit_raise": {"audit": 1},
     "create_account": {"account": 1, "audit": 1},
     "request_sync": {"sync_job": 1},
-    "top_up": {"topup": 1, "ledger_entry": 1, "credit_grant": 1},
+    "top_up": {"topup": 1, "ledger_entry": 1, "credit_grant": 1, "event": 1},
     "set_limit": {"spending_limit": 1, "audit": 1},
     "refund_charge": {"ledger_entry": 1, "usage_record": 1, "credit_grant": 1},
     "reverse_entry": {"ledger_entry": 1, "usage_record": 1, "credit_grant": 1},
     "adjust": {"ledger_entry": 1, "credit_grant": 1},
     "grant_credit": {"ledger_entry": 1, "credit_grant": 1},
-    "request_limit_raise": {"limit_raise": 1, "audit": 1},
+    "request_limit_raise": {"limit_raise": 1, "audit": 1, "event": 1},
     "create_item": {"item": 1, "item_tag": 1, "item_search": 1, "audit": 1},
     "set_price": {"price": 1, "price_version": 1},
     "end_price": {},
     "create_category": {"category": 1, "audit": 1},
     "begin_payment_method": {"customer": 1, "method_setup": 1},
+    "add_webhook_endpoint": {"webhook_endpoint": 1, "audit": 1},
+    "rotate_webhook_secret": {"audit": 1},
+    "replay_delivery": {},
+    "replay_events": {},
 }
 # where the sums of items stand, by database: the doctor counts them
 SUMS = (
@@ -89,7 +94,9 @@ def test_fifty_callers_with_one_key_have_one_effect(
     database_url: str, fresh: tuple[ProcessPoolExecutor, SyncManager], name: str
 ) -> None:
     pool, manager = fresh
-    billing = billing_on(database_url)  # with the clock of the wall, as the processes have it
+    billing = billing_on(
+        database_url, secret_keys=SEALING
+    )  # with the clock of the wall, as the processes have it
     actor = account_with(billing, "100")
     account_id = str(actor.account_id)
     about = _prepared(name, billing, actor)
@@ -126,6 +133,12 @@ def _prepared(name: str, billing: Billing, actor: Actor) -> str:
         return str(operations.set_price(desk, "p", "m", prices=price).id)
     if name in ("capture", "capture with a key", "release", "extend"):
         return str(operations.hold(actor, account_id, Money(100)).hold.id)
+    if name in ("rotate_webhook_secret", "replay_delivery", "replay_events"):
+        endpoint_id = operations.add_webhook_endpoint(actor, account_id, HOOK).id
+        operations.top_up(actor, account_id, Money.parse("5"))
+        operations.spread_event(billing.operator(), _only_event(billing))
+        [delivery] = operations.list_webhook_deliveries(actor, account_id, endpoint_id)
+        return f"{endpoint_id} {delivery.id}"
     if "raise" in name:
         limit_id = operations.set_limit(actor, account_id, Money.parse("50")).limit.id
         if name == "request_limit_raise":
@@ -135,6 +148,12 @@ def _prepared(name: str, billing: Billing, actor: Actor) -> str:
         )
         return str(wish.id)
     return ""
+
+
+def _only_event(billing: Billing) -> str:
+    with billing.instance.active():
+        [event_id] = events.left_behind(2)
+        return event_id
 
 
 def _parameters(function: Any) -> tuple[str, ...]:

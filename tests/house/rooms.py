@@ -8,8 +8,8 @@ from tests.house.imports import LAZY, Import, imports_of
 from tests.house.source import PACKAGES, File, Offence, Source
 
 PUBLIC = "billing_plugin"
-GROUND = {"money", "periods", "ids", "errors", "context", "config", "vault"}
-OUTWARD = {"models", "providers", "processors"}
+GROUND = {"money", "periods", "ids", "errors", "context", "config", "vault", "signals"}
+OUTWARD = {"models", "providers", "processors", "receivers"}
 INWARD = {"dialects", "dashboard", "webhooks", "queue"}
 DOOR_SEES = {PUBLIC, "extension", "operations", *GROUND}
 
@@ -47,7 +47,10 @@ MAY_USE: dict[str, set[str]] = {
     "peewee": {*STORE, "extension"},
     "playhouse": STORE,
     "psycopg": STORE,
-    "requests": {"providers", "processors", "demo"},
+    "requests": {"providers", "processors", "receivers", "demo"},
+    "requests_hardened": {"receivers"},
+    "standardwebhooks": {"receivers"},
+    "blinker": {"signals"},
     "stripe": {"providers", "processors"},
     "genai_prices": {"providers", "processors"},
     "rq": {"queue", "worker"},

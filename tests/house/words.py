@@ -9,7 +9,9 @@ from tests.house.imports import origins
 from tests.house.rooms import room_of
 from tests.house.source import FUNCTIONS, File, Function, Offence, Source, dotted
 
-TESTED_ROOMS = {"models", "operations", "dialects", "dashboard", "providers", "processors"}
+TESTED_ROOMS = {
+    *("models", "operations", "dialects", "dashboard", "providers", "processors", "receivers"),
+}
 EXACT_ROOMS = {"money", "models", "operations"}
 # SQLite keeps peewee's DecimalField as a binary fraction too.
 INEXACT = {"float", "FloatField", "DoubleField", "DecimalField"}
@@ -118,7 +120,7 @@ def _owes_docstring(function: Function) -> bool:
     if function.file.path.startswith("mcp_server/tools/"):
         return any("tool" in mark for mark in marks)
     owner, _, method = function.name.rpartition(".")
-    outward = room_of(function.file.module) in {"providers", "processors"}
+    outward = room_of(function.file.module) in {"providers", "processors", "receivers"}
     return outward and _is_class(function.file, owner) and not method.startswith("_")
 
 

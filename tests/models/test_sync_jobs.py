@@ -91,7 +91,7 @@ def test_giving_up_ends_only_those_tried_that_often(actor: Actor) -> None:
     started(once)
     started(twice)
     sync_jobs.start(twice.id, START, silent_since=SOON)
-    assert sync_jobs.give_up(SOON, LATER, attempts=2) == [twice.id]
+    assert sync_jobs.give_up(SOON, LATER, attempts=2) == [(twice.account_id, twice.id)]
     assert sync_jobs.get(twice.id).error == "Given up after 2 attempts."
     assert sync_jobs.get(once.id).status == "running"
 

@@ -11,6 +11,8 @@ import pytest
 
 from billing_plugin import Actor, Billing, operations
 from tests.factories import Clock, account_with, billing_on
+from tests.receivers.servers import receiver
+from tests.telling import buy, deliveries, endpoint
 from tests.worker.processes import until
 from worker.schedule import start_ticker, tick
 
@@ -98,3 +100,16 @@ def test_a_ticker_survives_what_it_meets(tmp_path: Path) -> None:
     until((tmp_path / "missing" / "own.db").exists, within_s=10)
     ticker.stop()
     billing.instance.database.close_all()
+
+
+def test_events_are_spread_and_told(database_url: str, clock: Clock) -> None:
+    """Without a queue a tick does both, in the process that ticks."""
+    billing = billing_on(database_url, clock=clock, webhook_local=True)
+    actor = account_with(billing)
+    with receiver() as there:
+        made = endpoint(actor, there.url)
+        buy(actor)
+        [delivery_id] = tick(billing)
+        assert [one.id for one in deliveries(actor, made)] == [delivery_id]
+        assert there.events == ["topup.succeeded"]
+        assert tick(billing) == []

@@ -10,12 +10,12 @@ from flask import Response
 from marshmallow import fields, validate
 
 from billing_plugin import operations
-from billing_plugin.dialects.dialect import account_id, actor
+from billing_plugin.dialects.dialect import account_id, actor, currency
 from billing_plugin.dialects.native.face import Strict, idempotency_key, native, ok
 from billing_plugin.dialects.native.paging import pages
-from billing_plugin.dialects.native.shapes import MONEY, money, pattern
+from billing_plugin.dialects.native.shapes import MONEY, AmountBody, amount_of, money, pattern
 from billing_plugin.dialects.native.tables import ListQuery, Rows, listed
-from billing_plugin.dialects.openapi import TEXT, TIME, shape
+from billing_plugin.dialects.openapi import TEXT, TIME, nullable, shape
 from billing_plugin.errors import Forbidden
 
 if TYPE_CHECKING:
@@ -32,9 +32,14 @@ class AccountBody(Strict):
     currency = fields.String(load_default=None, allow_none=True, validate=pattern("[A-Z]{3}"))
 
 
+class LowBalanceBody(AmountBody):
+    """The threshold."""
+
+
 ACCOUNT = shape(
     "Account",
-    "Who holds a balance; `postpaid` is what may be used beyond it in a month.",
+    "Who holds a balance; `postpaid` is what may be used beyond it in a month, `lowBalance` below"
+    " what it is told that it is low.",
     id=TEXT,
     name=TEXT,
     currency=TEXT,
@@ -42,6 +47,7 @@ ACCOUNT = shape(
     held=MONEY,
     available=MONEY,
     postpaid=MONEY,
+    lowBalance=nullable(MONEY),
     createdAt=TIME,
 )
 
@@ -76,6 +82,23 @@ def create_account(body: dict[str, Any]) -> Response:
     return ok(_shape(made), 201, replayed=made.replayed)
 
 
+@native.view(answers={200: ACCOUNT}, tags=TAGS)
+@native.arguments(LowBalanceBody())
+def set_low_balance(body: dict[str, Any]) -> Response:
+    """Set below which balance it is told that it is low
+
+    By the event `balance.low`, once each time that the posted balance falls below it.
+    """
+    threshold = amount_of(body, currency())
+    return ok(_shape(operations.set_low_balance(actor(), account_id(), threshold)))
+
+
+@native.view(answers={200: ACCOUNT}, tags=TAGS)
+def clear_low_balance() -> Response:
+    """Have no low balance told any more"""
+    return ok(_shape(operations.set_low_balance(actor(), account_id(), None)))
+
+
 def _operator() -> Actor:
     """Who asks, without an account of its own: whatever scopes one has, others are not its."""
     asking = actor()
@@ -94,5 +117,6 @@ def _shape(account: Account) -> dict[str, Any]:
         "held": money(account.held),
         "available": money(account.available, balance=True),
         "postpaid": money(account.postpaid),
+        "lowBalance": money(account.low),
         "createdAt": account.created_at,
     }

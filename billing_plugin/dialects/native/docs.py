@@ -17,7 +17,7 @@ from billing_plugin.dialects.wire import reply
 
 ONE = (
     *("LimitBody", "TopUpBody", "AdjustmentBody", "CreditBody", "PostpaidBody", "RefundBody"),
-    "RaiseBody",
+    *("RaiseBody", "LowBalanceBody"),
 )
 AT_MOST = ("HoldBody", "CaptureBody", "LimitChangeBody")
 RULES = (

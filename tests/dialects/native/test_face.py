@@ -135,6 +135,7 @@ OTHER_CONTENT: dict[str, dict[str, Any]] = {
     f"{NATIVE}/prices": {"provider": "p", "model": "m", "prices": {"input_tokens": "1"}},
     f"{NATIVE}/prices/<price_id>/end": {"at": "2026-03-10T00:00:00Z"},
     f"{NATIVE}/topups": {"amountCents": 600},
+    f"{NATIVE}/webhooks": {"url": "https://other.example.com/"},
     f"{NATIVE}/items": {"name": "Disk", "amount": 1051},
     f"{NATIVE}/categories": {"name": "Other"},
     f"{NATIVE}/sync": {"provider": "fake"},
