@@ -52,6 +52,11 @@ class Settings(NamedTuple):
     processor_url: str = ""  # instead of its own
     topup_minimum_cents: int = 100
     topup_maximum_cents: int = 1_000_000
+    auto_topup_cooldown_s: int = 60  # from one to the next
+    auto_topup_daily_count: int = 10  # of an account in a day, UTC
+    auto_topup_daily_cents: int = 100_000
+    auto_topup_monthly_count: int = 100
+    auto_topup_monthly_cents: int = 1_000_000
     sync_interval_s: int = 14_400
     manual_sync_interval_s: int = 60
     provider_timeout_s: int = 20

@@ -9,6 +9,7 @@ TABLES = (
     *("account", "api_key", "idempotency_key", "ledger_entry", "usage_record", "spending_limit"),
     *("limit_counter", "integration", "sync_job", "snapshot", "schedule_slot"),
     *("topup", "payment_fact", "message"),
+    "auto_topup",
     *("price", "price_version"),
     *("category", "item", "item_tag", "spend_day", "spend_month", "spend_date", "spend_tag"),
     *("spend_provider_day", "spend_tag_day", "spend_delta", "item_search"),

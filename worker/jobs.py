@@ -12,7 +12,7 @@ from billing_plugin import Actor, Billing, operations
 from billing_plugin.context import Instance, current
 from billing_plugin.errors import ConfigurationError
 
-ALLOWED = ("run_sync_job", "settle_message")
+ALLOWED = ("run_sync_job", "settle_message", "run_auto_topup")
 _serving: list[Billing] = []
 
 
@@ -24,6 +24,11 @@ def run_sync_job(job_id: str) -> bool:
 def settle_message(message_id: str) -> bool:
     """Acts on what a processor sent, as the stored message says. False when it was done before."""
     return operations.settle_message(_operator(), message_id)
+
+
+def run_auto_topup(account_id: str) -> bool:
+    """Buys credit as the account's rule says. False when there was nothing to buy."""
+    return operations.run_auto_topup(_operator(), account_id) is not None
 
 
 def serve(billing: Billing) -> None:

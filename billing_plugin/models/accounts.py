@@ -29,6 +29,8 @@ class Account(Table):
     seal = peewee.TextField(default="")
     limits_version = peewee.BigIntegerField(default=0)
     drawn_sequence = peewee.BigIntegerField(default=0)
+    topup_below_nanos = peewee.BigIntegerField(null=True)
+    topup_due_at = UTCDateTimeField(null=True)
     due_at = UTCDateTimeField(default=END)
     cycle_ends_at = UTCDateTimeField(null=True)
     manual_sync_at = UTCDateTimeField(null=True)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from billing_plugin.models import counters, ledger, limits, recounts
 from billing_plugin.models.base import fetch_all
 from billing_plugin.models.limits import Cell, SpendingLimit
+from billing_plugin.models.seals import seal_of
 
 _ACCOUNTS = (
     "SELECT a.id, a.posted_nanos, a.sequence, a.posted_nanos - a.held_nanos < a.floor_nanos,"
@@ -136,7 +137,7 @@ def broken_seal(account_id: str) -> BrokenSeal | None:
         sequence += 1
         if row[7] != sequence:
             return BrokenSeal(account_id, sequence, row[0], "an entry before it is missing")
-        if row[16] != ledger.seal_of(seal, row[:16]):
+        if row[16] != seal_of(seal, row[:16]):
             return BrokenSeal(account_id, sequence, row[0], "its seal does not fit its content")
         seal = row[16]
         if sequence == number and seal != newest:

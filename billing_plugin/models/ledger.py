@@ -10,7 +10,6 @@ or takes away an entry behind our back breaks the chain at that entry.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +20,7 @@ import peewee
 from billing_plugin import context, ids
 from billing_plugin.context import BY_ITSELF, Signature
 from billing_plugin.errors import InsufficientFunds, InternalError, InvalidRequest, NotFound
+from billing_plugin.models import auto_topups
 from billing_plugin.models.base import (
     JSONField,
     Row,
@@ -34,6 +34,7 @@ from billing_plugin.models.base import (
     read_time,
     stored_time,
 )
+from billing_plugin.models.seals import seal_of
 from billing_plugin.money import Money
 from billing_plugin.periods import END
 
@@ -62,12 +63,14 @@ COLUMNS = (
 )
 _LOCK = (
     "SELECT currency, posted_nanos, held_nanos, postpaid_nanos, floor_nanos, sequence, seal,"
-    " limits_version, drawn_sequence, due_at, cycle_ends_at, {clock}"
+    " limits_version, drawn_sequence, topup_below_nanos, due_at, cycle_ends_at, topup_due_at,"
+    " {clock}"
     " FROM billing_account WHERE id = ?"
 )
 _CLOSE = (
     "UPDATE billing_account SET posted_nanos = ?, held_nanos = ?, postpaid_nanos = ?,"
-    " floor_nanos = ?, sequence = ?, seal = ?, drawn_sequence = ?, due_at = ?, cycle_ends_at = ?"
+    " floor_nanos = ?, sequence = ?, seal = ?, drawn_sequence = ?, topup_below_nanos = ?,"
+    " due_at = ?, cycle_ends_at = ?, topup_due_at = ?"
     " WHERE id = ? AND sequence = ?"
 )
 
@@ -141,8 +144,10 @@ class Book:
     seal: str
     limits_version: int
     drawn_sequence: int
+    topup_below: int | None  # nanos; less available is to be topped up
     due_at: datetime
     cycle_ends_at: datetime | None
+    topup_due_at: datetime | None  # when somebody is to see about that
     at: datetime
     signature: Signature = BY_ITSELF
     _rows: list[tuple[Any, ...]] = field(default_factory=list)
@@ -207,6 +212,7 @@ class Book:
         self.floor_nanos = max(
             self.floor_nanos, min(self.posted_nanos - self.held_nanos, -self.postpaid_nanos)
         )
+        self._watch()
         state = self._state()
         if state == self._opened and before is None:
             return
@@ -227,10 +233,17 @@ class Book:
         self._opened = self._state()
         return self
 
+    def _watch(self) -> None:
+        """Marks that too little is available, once, with what made it so."""
+        if self.topup_below is not None and self.available.nanos < self.topup_below:
+            self.topup_below, self.topup_due_at = None, self.at
+            auto_topups.wake(self.account_id)
+
     def _state(self) -> tuple[Any, ...]:
         return (
             self.posted_nanos, self.held_nanos, self.postpaid_nanos, self.floor_nanos,
-            self.sequence, self.seal, self.drawn_sequence, self.due_at, self.cycle_ends_at,
+            self.sequence, self.seal, self.drawn_sequence, self.topup_below, self.due_at,
+            self.cycle_ends_at, self.topup_due_at,
         )  # fmt: skip
 
     def _row(self, entry_id: str, movement: Movement) -> tuple[Any, ...]:
@@ -251,33 +264,11 @@ def open_book(account_id: str) -> Book:
     row = fetch_one(sql + locking(), (account_id,))
     if row is None:
         raise NotFound("There is no such account.")
-    *values, due_at, cycle_ends_at, clock = row
+    *values, due_at, cycle_ends_at, topup_due_at, clock = row
     at = read_time(clock) or context.now()
-    found: Row = (*values, read_time(due_at) or END, read_time(cycle_ends_at), at)
+    times = (read_time(due_at) or END, read_time(cycle_ends_at), read_time(topup_due_at))
+    found: Row = (*values, *times, at)
     return Book(account_id, *found).opened()
-
-
-def seal_of(previous: str, row: Row) -> str:
-    """The seal of an entry: SHA-256 over the seal before it and all of its columns.
-
-    What is known before the account is locked comes first, by a hash of its own, so that a
-    database can finish the seal.
-    """
-    digest = digest_of((*row[:6], *row[8:13]), row[13])
-    return seal_with(previous, (row[7], row[6], row[14], row[15]), digest)
-
-
-def seal_with(previous: str, state: Row, digest: str) -> str:
-    """The seal from its parts; `state` is sequence, balance and the two times as stored."""
-    sequence, balance, effective_at, recorded_at = state
-    text = f"{previous}\n{sequence}\n{balance}\n{effective_at}\n{recorded_at}\n{digest}"
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def digest_of(said: Row, metadata: str) -> str:
-    """The hash of the columns of an entry that do not depend on the account's state: of the
-    Python literal of their tuple, in ASCII."""
-    return hashlib.sha256(ascii((*said, metadata)).encode()).hexdigest()
 
 
 def get(account_id: str, entry_id: str) -> LedgerEntry:

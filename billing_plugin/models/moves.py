@@ -21,15 +21,15 @@ from billing_plugin import context
 from billing_plugin.models import holds, limits, usage
 from billing_plugin.models.base import Row, array_of, driver_errors, quoted, read_time, stored_time
 from billing_plugin.models.idempotency import Intent, day_of
-from billing_plugin.models.ledger import digest_of, seal_with
 from billing_plugin.models.limits import HARD, Rule
+from billing_plugin.models.seals import digest_of, seal_with
 from billing_plugin.models.usage import Dims
 from billing_plugin.periods import BEGINNING, END
 
 Run = Callable[..., sqlite3.Cursor]
 _LOCK = (
     "SELECT currency, posted_nanos, held_nanos, postpaid_nanos, sequence, seal, limits_version,"
-    " due_at FROM billing_account WHERE id = ?"
+    " due_at, topup_below_nanos FROM billing_account WHERE id = ?"
 )
 _COUNT = (
     "UPDATE billing_limit_counter SET spent_nanos = spent_nanos + ?, held_nanos = held_nanos + ?"
@@ -284,11 +284,12 @@ def _fits(run: Run, move: Move, now: str) -> _State | None:
     row = run(_LOCK, (move.account_id,)).fetchone()
     if row is None:
         return None
-    currency, posted, held, postpaid, sequence, seal, version, due_at = row
+    currency, posted, held, postpaid, sequence, seal, version, due_at, topup_below = row
     need = move.spend + move.reserve
     if currency != move.currency or version != move.version or due_at <= now:
         return None
-    if need > 0 and posted - held - need < -postpaid:
+    left = posted - held - need
+    if need > 0 and (left < -postpaid or (topup_below is not None and left < topup_below)):
         return None
     return _State(posted, sequence, seal)
 

@@ -9,6 +9,7 @@ import pytest
 from billing_plugin import Actor, Billing, operations
 from billing_plugin.context import is_sqlite
 from billing_plugin.models import doctor, ledger
+from billing_plugin.models.seals import seal_of
 from tests.books import complaints, run_sql
 from tests.deeds import adjust, credits_left, give, hold, limit, spend
 from tests.factories import START, account_with
@@ -96,7 +97,7 @@ def test_an_entry_put_behind_the_last_is_found(billing: Billing, busy: Actor) ->
     with billing.instance.active():
         *_, last = ledger.rows_of(mine)
     row = ["led_x", *last[1:7], last[7] + 1, *last[8:16]]
-    seal = ledger.seal_of(last[16], tuple(row))
+    seal = seal_of(last[16], tuple(row))
     places = ", ".join("?" * 17)
     run_sql(billing, f"INSERT INTO billing_ledger_entry VALUES ({places})", *row, seal)
     assert broken(billing, busy) == (6, "there are more entries than the account counts")
@@ -184,7 +185,7 @@ def test_a_last_entry_that_was_sealed_again_is_found(billing: Billing, busy: Act
         "UPDATE billing_ledger_entry SET amount_nanos = ?, balance_after_nanos = ?, seal = ?"
         " WHERE id = ?"
     )
-    seal = ledger.seal_of(before[16], changed)
+    seal = seal_of(before[16], changed)
     tamper(billing, sql, changed[4], changed[6], seal, last[0])
     assert broken(billing, busy) == (5, "the account carries another seal")
 
