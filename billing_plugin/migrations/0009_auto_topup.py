@@ -1,4 +1,4 @@
-"""Auto top-ups: the rule of each account, and what the lock of an account reads of it (0031).
+"""Auto top-ups: the rule of each account, and what the lock of an account reads of it (0033).
 
 On PostgreSQL the quick charge (0003) learns to leave a debit that would take what is available
 below the threshold to the general path, which marks it.
