@@ -161,7 +161,10 @@ def _enter(book: Book, movement: Movement, bought_id: str) -> str:
 def _asked(
     topup: TopUp, at: datetime, waits: list[timedelta], *, ends: bool = False
 ) -> dict[str, Any]:
-    """When the processor is asked again, after it has been once more."""
+    """When the processor is asked again, after it has been once more. What was settled before is
+    asked about at its time, however many messages come until then."""
+    if ends and topup.asked and topup.ask_at is not None and at < topup.ask_at:
+        return {}
     place = topup.asked if topup.status != CREATED else 0
     over = ends and place >= len(waits)
     ask_at = None if over else at + waits[min(place, len(waits) - 1)]
