@@ -18,14 +18,12 @@ from billing_plugin import dashboard, providers, webhooks
 from billing_plugin.config import PREFIX, Settings
 from billing_plugin.context import Actor, Instance, connect_to, require, utc_now
 from billing_plugin.dialects import conduit, native, spideriq
-from billing_plugin.dialects.entrance import EXTENSION, Entrance, attend, patient_rules
+from billing_plugin.dialects.entrance import EXTENSION, Entrance, attend, cheap_routes
 from billing_plugin.errors import ConfigurationError, NotSupported
 
 if TYPE_CHECKING:  # mounting must not pay for it
-    from billing_plugin.providers.listing import Listing, PriceList
-
-if TYPE_CHECKING:
     from billing_plugin.operations.metered import HeldCall
+    from billing_plugin.providers.listing import Listing, PriceList
 
 FACES: tuple[tuple[Entrance, str], ...] = (
     (Entrance("native", native.ROUTES), "native_prefix"),
@@ -191,7 +189,7 @@ class Mount(Blueprint):
         self._billing.configure(app.config)
         faces = _faces(self._billing.instance.settings)
         self._nest(faces)
-        with patient_rules(app):
+        with cheap_routes(app):
             super().register(app, options)
         name = f"{options.get('name_prefix', '')}.{options.get('name', self.name)}".lstrip(".")
         _refuse_clashes(app, ours=f"{name}.")

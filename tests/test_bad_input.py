@@ -753,7 +753,7 @@ def test_idempotency_keys_that_are_none(
 ) -> None:
     with nothing_happens(billing, caplog) as answers:
         posts = [route for route in ROUTES if (route.face, route.method) == ("native", "POST")]
-        for route in posts:
+        for route in (route for route in posts if route.keyed):
             for key in ("x" * 256, "a\tb", "", "\xa0"):
                 options = {**route.sent, "headers": {"Idempotency-Key": key}}
                 response = ask.route(answers, route, **options)

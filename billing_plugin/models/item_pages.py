@@ -23,17 +23,21 @@ _READ_SQLITE = (
     " WHERE {globs} AND {where} ORDER BY place DESC LIMIT ?"
 )
 _SAYS_SQLITE, _SAYS = "WHERE words MATCH ?", "WHERE words @@ CAST(? AS tsquery)"
-_COUNT = f"SELECT COUNT(*) FROM (SELECT 1 FROM {search.TABLE} {{says}} LIMIT ?) counted"
+_COUNT_SQLITE = f"SELECT COUNT(*) FROM (SELECT 1 FROM {search.TABLE} {_SAYS_SQLITE} LIMIT ?)"
 # Left alone, the planner would read an account's items one after the other for a rare word.
-_FOUND = (
-    "WITH found AS MATERIALIZED (SELECT account_id AS owner, item_id FROM"
-    f" (SELECT account_id, item_id, words FROM {search.TABLE} {_SAYS} OFFSET 0) said {{also}})"
+_FOUND = f"(SELECT account_id AS owner, item_id AS id FROM {search.TABLE} {_SAYS} OFFSET 0) found"
+_LISTED = (
+    f"SELECT id FROM {{found}} JOIN {TABLE} USING (id) WHERE {{where}} ORDER BY id DESC LIMIT ?"
 )
-_MATCHING = (
-    f"{_FOUND} SELECT id FROM found JOIN {TABLE} ON id = item_id WHERE {{where}}"
-    " ORDER BY id DESC LIMIT ?"
+_LISTED_ALL = "SELECT id FROM {found} WHERE owner = ? ORDER BY id DESC LIMIT ?"
+# Nor would it leave a frequent beginning of words alone where the whole words are rare.
+_FITTING = "(SELECT owner, id FROM said WHERE fits) found"
+_COUNTED = (
+    "WITH said AS MATERIALIZED (SELECT account_id AS owner, item_id AS id,"
+    f" words @@ CAST(? AS tsquery) AS fits FROM {search.TABLE} {_SAYS} LIMIT ?)"
+    " SELECT number, id FROM (SELECT COUNT(*) AS number FROM said) counted"
+    " LEFT JOIN ({listed}) listed ON TRUE ORDER BY id DESC"
 )
-_MATCHING_ALL = f"{_FOUND} SELECT item_id FROM found WHERE owner = ? ORDER BY item_id DESC LIMIT ?"
 _READ_NEWEST = (
     f"SELECT item_id FROM (SELECT item_id, words FROM {search.TABLE} WHERE account_id = ?"
     f" ORDER BY item_id DESC LIMIT ?) newest {_SAYS} ORDER BY item_id DESC LIMIT ?"
@@ -43,7 +47,7 @@ _CHOSEN_NEWEST = (
     f" WHERE account_id = ? ORDER BY item_id DESC LIMIT ?) newest {_SAYS} OFFSET 0) said"
     f" JOIN {TABLE} ON id = item_id WHERE {{where}} ORDER BY id DESC LIMIT ?"
 )
-FEW = 20_000  # items that PostgreSQL gathers by whole words, rather than those of a beginning
+FEW = 20_000  # items that are gathered by their whole words, rather than those of a beginning
 _PLAIN = ("provider", "service_id", "stage_app_id", "author_email", "source")
 
 
@@ -150,14 +154,6 @@ class _Asked(NamedTuple):
             return ""
         return search.expression(self.account_id, terms, mark=self.mark)
 
-    def is_rare(self, most: int) -> bool:
-        """Whether so many items at most have its whole words."""
-        if not self.whole:
-            return False
-        says = _SAYS_SQLITE if is_sqlite() else _SAYS
-        [[number]] = fetch_all(_COUNT.format(says=says), (self.whole, most + 1))
-        return int(number) <= most
-
 
 def _matching_sqlite(asked: _Asked, wanted: Wanted, limit: int) -> list[str]:
     """FTS5 finds a frequent word as fast as a rare one, but not a frequent beginning of words."""
@@ -168,29 +164,37 @@ def _matching_sqlite(asked: _Asked, wanted: Wanted, limit: int) -> list[str]:
         globs = " AND ".join(["said GLOB ?"] * len(asked.terms))
         which, words = (_SAYS_SQLITE, (whole,)) if whole else ("", ())
         sql = _READ_SQLITE.format(which=which, globs=globs, where=where)
-        rows = fetch_all(sql, (*words, search.NEWEST, *asked.patterns, *values, limit))
-    if len(rows) < limit and not asked.is_rare(search.NEWEST):
+        for newest in (search.NEWEST // 10, search.NEWEST):
+            if len(rows) < limit:
+                rows = fetch_all(sql, (*words, newest, *asked.patterns, *values, limit))
+    if len(rows) < limit and not (whole and _is_rare(whole)):
         sql = _MATCHING_SQLITE.format(where=where)
         rows = fetch_all(sql, (asked.expression, *values, limit))
     return [row[0] for row in rows]
 
 
+def _is_rare(whole: str) -> bool:
+    """Whether so few items have those words that all of them have been read."""
+    [[number]] = fetch_all(_COUNT_SQLITE, (whole, search.NEWEST + 1))
+    return int(number) <= search.NEWEST
+
+
 def _matching_postgresql(asked: _Asked, wanted: Wanted, limit: int) -> list[str]:
     """A frequent word stands in many of the newest items, a rare one in few altogether."""
-    rows: list[Row] = []
-    rare = asked.whole if asked.is_rare(FEW) else ""
     plain = wanted == Wanted()
     where, values = ("", [asked.account_id]) if plain else _conditions(asked.account_id, wanted)
-    if not rare:
-        sql, own = (_READ_NEWEST, ()) if plain else (_CHOSEN_NEWEST.format(where=where), values)
-        newest = (asked.account_id, search.NEWEST, asked.expression)
-        rows = fetch_all(sql, (*newest, *own, limit))
-    if len(rows) < limit:
-        words = (rare, asked.expression) if rare else (asked.expression,)
-        sql = _MATCHING_ALL if plain else _MATCHING
-        sql = sql.format(also=_SAYS if rare else "", where=where)
-        rows = fetch_all(sql, (*words, *values, limit))
-    return [row[0] for row in rows]
+    sql, own = (_READ_NEWEST, ()) if plain else (_CHOSEN_NEWEST.format(where=where), values)
+    rows = fetch_all(sql, (asked.account_id, search.NEWEST, asked.expression, *own, limit))
+    if len(rows) == limit:
+        return [row[0] for row in rows]
+    listed = _LISTED_ALL if plain else _LISTED
+    if asked.whole:
+        sql = _COUNTED.format(listed=listed.format(found=_FITTING, where=where))
+        rows = fetch_all(sql, (asked.expression, asked.whole, FEW + 1, *values, limit))
+        if rows[0][0] <= FEW:
+            return [item_id for _, item_id in rows if item_id]
+    sql = listed.format(found=_FOUND, where=where)
+    return [row[0] for row in fetch_all(sql, (asked.expression, *values, limit))]
 
 
 def _conditions(

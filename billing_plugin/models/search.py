@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from billing_plugin.context import is_sqlite
-from billing_plugin.models.base import Row, execute, execute_many, fetch_all, insert_many
+from billing_plugin.models.base import Row, execute, execute_many, fetch_all, fetch_one, insert_many
 from billing_plugin.models.words import GAP, MAX_SAME, Term, bounded, words_in
 
 TABLE = "billing_item_search"
@@ -32,6 +32,9 @@ _DROP_SQLITE = f"DELETE FROM {TABLE} WHERE rowid = {_NUMBER}"
 _CLEAR_SQLITE = (
     f"DELETE FROM {TABLE} WHERE rowid IN (SELECT number FROM billing_item WHERE account_id = ?)"
 )
+# An ANALYZE while the index was small has SQLite read all of its pages when it is large.
+_COUNTED = "SELECT name FROM sqlite_master WHERE name = 'sqlite_stat1'"
+_IS_LARGE = f"UPDATE sqlite_stat1 SET stat = '1000000' WHERE tbl = '{TABLE}_data'"
 _COLUMNS = "words, item_id, account_id"
 _SET = f"UPDATE {TABLE} SET words = CAST(? AS tsvector) WHERE item_id = ? AND account_id = ?"
 _DROP = f"DELETE FROM {TABLE} WHERE item_id = ? AND account_id = ?"
@@ -97,6 +100,9 @@ def rebuild(account_id: str) -> None:
     execute(_CLEAR_SQLITE if is_sqlite() else _CLEAR, (account_id,))
     if is_sqlite():
         execute(_LEFT_SQLITE.replace("SELECT rowid", "DELETE"))
+        if fetch_one(_COUNTED):
+            execute(_IS_LARGE)
+            execute("ANALYZE sqlite_master")  # which only reads it
     last = ""
     while rows := fetch_all(_ITEMS, (account_id, last, _AT_ONCE)):
         add([Said._make(row) for row in rows])

@@ -69,7 +69,7 @@ def get_topup(actor: Actor, account_id: str, topup_id: str) -> TopUp:
     return topups.get(account_id, topup_id)
 
 
-@operation(scope="topups:read", effect="asks")
+@operation(scope="topups:write", effect="asks")
 def check_topup(actor: Actor, account_id: str, topup_id: str) -> TopUp:
     """The same after asking the processor, where it is open still. Raises NotFound, NotSupported;
     where the processor does not answer, it is as it was."""

@@ -50,6 +50,7 @@ class Route:
     about: str = field(default="", compare=False)  # which of another account's ids fits the path
     query: str = ""
     csv: str = ""  # the body, where it is no JSON
+    keyed: bool = True  # whether a POST is done once for an Idempotency-Key
 
     @property
     def sent(self) -> dict[str, Any]:
@@ -120,7 +121,14 @@ ROUTES = [
     Route("native", "POST", f"{NATIVE}/topups", "topups:write", {"amount": "5.00"}, 201),
     Route("native", "GET", f"{NATIVE}/topups", "topups:read"),
     Route("native", "GET", f"{NATIVE}/topups/<topup_id>", "topups:read", about="topup"),
-    Route("native", "POST", f"{NATIVE}/topups/<topup_id>/check", "topups:read", about="topup"),
+    Route(
+        "native",
+        "POST",
+        f"{NATIVE}/topups/<topup_id>/check",
+        "topups:write",
+        about="topup",
+        keyed=False,
+    ),
     Route("native", "GET", f"{NATIVE}/spend", "reports:read"),
     Route("native", "GET", f"{NATIVE}/items", "items:read"),
     Route("native", "POST", f"{NATIVE}/items", "items:write", ITEM, 201),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from typing import Any
@@ -12,7 +13,7 @@ from werkzeug.routing import Rule
 
 from billing_plugin import Billing
 from billing_plugin.dialects import conduit, native, spideriq
-from billing_plugin.dialects.entrance import Entrance, patient_rules
+from billing_plugin.dialects.entrance import Entrance, patient_rules, without_collections
 from tests.factories import app_with
 
 NOT_AT_MOUNT = ("billing_plugin.operations", "billing_plugin.models", "billing_plugin.money")
@@ -74,3 +75,20 @@ def test_a_hosts_own_rule_class_comes_back() -> None:
     with patient_rules(app):
         pass
     assert app.url_rule_class is Rule
+
+
+def test_garbage_waits_while_routes_are_made_and_no_longer() -> None:
+    with pytest.raises(ZeroDivisionError), without_collections():
+        assert not gc.isenabled()
+        raise ZeroDivisionError
+    assert gc.isenabled()
+
+
+def test_a_host_that_collects_by_itself_goes_on_to() -> None:
+    gc.disable()
+    try:
+        with without_collections():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -315,9 +315,11 @@ class Machine(RuleBasedStateMachine):
         def model() -> None:
             limit = self.limit(number)
             meant = Limit(0, limit.window, limit.zone, limit.technique, **changes)
-            taken = [one for one in self.model.limits if one.plan == meant.plan]
-            if any(one is not limit for one in taken):
-                raise Refused("invalid_request")
+            for one in self.model.limits:
+                if one is not limit and one.plan == meant.plan:
+                    if one.active:
+                        raise Refused("invalid_request")
+                    one.replaced = True
             limit.filters, limit.partitions = meant.filters, meant.partitions
             limit.action = meant.action
 

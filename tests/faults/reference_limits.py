@@ -55,9 +55,12 @@ class Limit:
     active: bool = True
     raised: int = 0
     raised_until: datetime | None = None
+    replaced: bool = False  # removed, and another limit has been given its plan
 
     @property
     def plan(self) -> tuple[Any, ...]:
+        if self.replaced:
+            return (id(self),)
         filters = tuple(
             (name, tuple(sorted(set(self.filters[name])))) for name in sorted(self.filters)
         )

@@ -87,3 +87,15 @@ def test_releasing_what_has_expired_is_told_apart_whoever_looked_before(
         operations.check_balance(actor, account_id)
     released = operations.release(actor, account_id, made.id)
     assert (released.hold.status, released.replayed) == ("expired", True)
+
+
+def test_a_limit_may_become_what_a_removed_one_was(billing: Billing, actor: Actor) -> None:
+    account_id = str(actor.account_id)
+    first = operations.set_limit(actor, account_id, Money(90)).limit
+    operations.remove_limit(actor, account_id, first.id)
+    second = operations.set_limit(actor, account_id, Money(80), window="daily").limit
+    operations.update_limit(actor, account_id, second.id, changes={"window": "monthly"})
+    again = operations.set_limit(actor, account_id, Money(70)).limit
+    assert (again.id, again.amount) == (second.id, Money(70))
+    with pytest.raises(errors.NotFound):
+        operations.get_limit(actor, account_id, first.id)

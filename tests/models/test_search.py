@@ -11,6 +11,7 @@ import pytest
 from billing_plugin import Actor, Billing, operations
 from billing_plugin.context import write_transaction
 from billing_plugin.models import recounts, search
+from billing_plugin.models.base import execute, fetch_all
 from billing_plugin.models.words import terms_in
 from billing_plugin.money import Exact
 from billing_plugin.operations import ItemDraft
@@ -73,6 +74,18 @@ def test_many_are_read_page_by_page(
     run_sql(billing, "UPDATE billing_item SET name = 'other'")
     with billing.instance.active():
         assert len(search.drifted()) == 30
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_made_anew_it_is_not_read_as_if_it_were_small(billing: Billing, actor: Actor) -> None:
+    # as FTS5 forgets pages that it has merged
+    plan = "EXPLAIN QUERY PLAN DELETE FROM billing_item_search_data WHERE id >= 1 AND id <= 3"
+    with billing.instance.active():
+        execute("ANALYZE")
+        assert "SCAN" in str(fetch_all(plan))
+        with write_transaction():
+            search.rebuild(str(actor.account_id))
+        assert "SEARCH" in str(fetch_all(plan))
 
 
 @pytest.mark.parametrize("spoken", [search.expression, search.patterns])

@@ -24,8 +24,11 @@ def test_a_top_up(call: Caller) -> None:
         "status": "succeeded",
         "amount": {"amount": "10.00", "cents": 1000, "currency": "USD"},
         "processor": "fake",
+        "paymentMethod": "default",
         "paymentId": made["paymentId"],
+        "failure": None,
         "createdAt": "2026-03-09T14:32:00.000Z",
+        "updatedAt": "2026-03-09T14:32:00.000Z",
     }
     assert data(call("GET", f"{PATH}/{made['id']}")) == made
     assert posted(call) == "110.00"
