@@ -39,6 +39,7 @@ OPERATIONS = {
     *("requestLimitRaise", "listLimitRaises", "getLimitRaise", "approveLimitRaise"),
     *("denyLimitRaise", "listChanges", "reportSpend", "reportUsage", "requestSync"),
     *("topUp", "listTopups", "getTopup", "checkTopup"),
+    *("getAutoTopup", "setAutoTopup", "removeAutoTopup"),
     *("listItems", "createItem", "findItem", "getItem", "updateItem", "deleteItem"),
     *("listCategories", "createCategory", "getCategory", "updateCategory", "deleteCategory"),
     *("summarize", "breakDown", "trend", "getStatus", "searchItems"),
@@ -47,7 +48,8 @@ OPERATIONS = {
     *("listSyncJobs", "getSyncJob", "setPostpaidLimit", "listPrices", "setPrice", "endPrice"),
 }
 BODIES = [
-    *("AccountBody", "AdjustmentBody", "BatchBody", "CaptureBody", "CategoryBody", "CreditBody"),
+    *("AccountBody", "AdjustmentBody", "AutoTopUpBody"),
+    *("BatchBody", "CaptureBody", "CategoryBody", "CreditBody"),
     *("DecisionBody", "ExtendBody", "HoldBody", "ItemBody", "LimitBody", "LimitChangeBody"),
     *("NewCategoryBody", "NewItemBody", "NothingBody", "PostpaidBody"),
     *("PriceBody", "PriceEndBody", "RaiseBody"),

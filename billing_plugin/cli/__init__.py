@@ -6,6 +6,7 @@ import click
 
 from billing_plugin.cli import forecasts
 from billing_plugin.cli.accounts import accounts
+from billing_plugin.cli.auto_topups import auto_topup
 from billing_plugin.cli.base import Commands
 from billing_plugin.cli.categories import categories
 from billing_plugin.cli.focus import focus
@@ -23,6 +24,7 @@ COMMANDS: tuple[click.Command, ...] = (
     *(accounts, demo, doctor, focus, import_usage, integrations, keys, migrate, new_secret_key),
     *(ledger, limits, prices, serve, sync),
     *(categories, items, reports),
+    auto_topup,
 )
 
 

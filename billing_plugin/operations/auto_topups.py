@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from billing_plugin.context import Actor, current, now, write_transaction
-from billing_plugin.errors import InvalidRequest, NotFound, NotSupported
+from billing_plugin.errors import InvalidRequest, NotSupported
 from billing_plugin.models import accounts, audit, auto_topups, topups
 from billing_plugin.models.auto_topups import AutoTopUp
 from billing_plugin.models.ledger import Book
@@ -72,13 +72,13 @@ class _Refused(NamedTuple):
 
 
 @operation(scope="topups:read", effect="reads")
-def get_auto_topup(actor: Actor, account_id: str) -> AutoTopUpState:
-    """The account's rule and how it fares. Raises NotFound where it has none."""
+def get_auto_topup(actor: Actor, account_id: str) -> AutoTopUpState | None:
+    """The account's rule and how it fares; None where it has none. Raises NotFound."""
     del actor
     account = accounts.get(account_id)
     rule = auto_topups.find(account_id)
     if rule is None:
-        raise NotFound("No auto top-up is set.")
+        return None
     return AutoTopUpState(rule, auto_topups.in_flight(account_id), account.topup_due_at)
 
 
@@ -92,7 +92,7 @@ def set_auto_topup(
     payment_method: str = DEFAULT_METHOD,
     enabled: bool = True,
     caps: Caps | None = None,
-) -> AutoTopUpState:
+) -> AutoTopUpState | None:
     """Buys `amount`, or the multiple of it that is needed, whenever less than `threshold` is
     available; at once where it is so already. Set again, it forgets declines and is enabled.
 
@@ -122,17 +122,17 @@ def set_auto_topup(
 
 
 @operation(scope="topups:write", effect="writes")
-def remove_auto_topup(actor: Actor, account_id: str) -> None:
-    """Takes the rule away. What is under way is settled. Raises NotFound where there is none."""
+def remove_auto_topup(actor: Actor, account_id: str) -> bool:
+    """Takes the rule away; whether there was one. What is under way is settled. Raises NotFound."""
     with write_transaction():
         book = open_book(actor, account_id)
         before = auto_topups.find(account_id)
-        if before is None:
-            raise NotFound("No auto top-up is set.")
-        auto_topups.remove(account_id)
-        unwatch(book)
-        book.close()
-        _note(actor, book, "auto_topup.removed", before=before, after=None)
+        if before is not None:
+            auto_topups.remove(account_id)
+            unwatch(book)
+            book.close()
+            _note(actor, book, "auto_topup.removed", before=before, after=None)
+    return before is not None
 
 
 @operation(scope="jobs:run", effect="spends")

@@ -76,6 +76,7 @@ CENT = {"amountCents": 1}
 DAYS = {"from": "2026-03-01", "to": "2026-03-09"}
 PRICE = {"provider": "p", "model": "m", "prices": {"input_tokens": "0.0000025"}}
 LASTING = {"amountCents": 1, "lastsS": 60}
+AUTO = {"amountCents": 1000, "thresholdCents": 500}
 ITEM = {"name": "Disk", "amount": 1050}
 REF = "?provider=p&providerRef=r"
 ROUTES = [
@@ -129,6 +130,9 @@ ROUTES = [
         about="topup",
         keyed=False,
     ),
+    Route("native", "GET", f"{NATIVE}/auto-topup", "topups:read"),
+    Route("native", "PUT", f"{NATIVE}/auto-topup", "topups:write", AUTO),
+    Route("native", "DELETE", f"{NATIVE}/auto-topup", "topups:write"),
     Route("native", "GET", f"{NATIVE}/spend", "reports:read"),
     Route("native", "GET", f"{NATIVE}/items", "items:read"),
     Route("native", "POST", f"{NATIVE}/items", "items:write", ITEM, 201),

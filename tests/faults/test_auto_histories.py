@@ -101,9 +101,7 @@ class History:
         return [one for one in found if one.automatic]
 
     def state(self) -> AutoTopUpState | None:
-        with suppress(errors.NotFound):
-            return operations.get_auto_topup(self.actor, self.mine)
-        return None
+        return operations.get_auto_topup(self.actor, self.mine)
 
     def why_not(self) -> str:
         """Why nothing is due now; "" where something is."""
