@@ -64,6 +64,11 @@ class Settings(NamedTuple):
     webhook_timeout_s: int = 10  # of one delivery, from the first byte to the last
     webhook_disable_after_days: int = 5  # of nothing but failures
     webhook_local: bool = False  # http, and addresses of this machine, for development
+    auto_topup_cooldown_s: int = 60  # from one to the next
+    auto_topup_daily_count: int = 10  # of an account in a day, UTC
+    auto_topup_daily_cents: int = 100_000
+    auto_topup_monthly_count: int = 100
+    auto_topup_monthly_cents: int = 1_000_000
     sync_interval_s: int = 14_400
     manual_sync_interval_s: int = 60
     provider_timeout_s: int = 20

@@ -11,6 +11,7 @@ TABLES = (
     *("topup", "payment_fact", "message"),
     *("customer", "method_setup", "profile"),
     *("event", "webhook_endpoint", "webhook_delivery"),
+    "auto_topup",
     *("price", "price_version"),
     *("category", "item", "item_tag", "spend_day", "spend_month", "spend_date", "spend_tag"),
     *("spend_provider_day", "spend_tag_day", "spend_delta", "item_search"),

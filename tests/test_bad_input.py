@@ -266,6 +266,18 @@ BAD_FIELDS: dict[str, dict[str, list[str]]] = {
         ],
         "taxIdType": [*BAD_TEXT, '"vat"', '"us_ein"'],  # without its number
     },
+    f"{NATIVE}/auto-topup": {
+        "amountCents": [*BAD_CENTS, "0", "99", "1000001"],
+        "amount": [*BAD_AMOUNTS, '"0"', '"0.99"', '"10000.01"', '"5.001"'],
+        "thresholdCents": BAD_CENTS,
+        "threshold": BAD_AMOUNTS,
+        "paymentMethod": [*BAD_TEXT, "null", f'"{"x" * 101}"'],
+        "enabled": BAD_FLAGS,
+        "dailyCount": ["-1", "10001", "1.5", "true", '"1"', "[]"],
+        "dailyCents": [one for one in BAD_CENTS if one != "null"],
+        "monthlyCount": ["-1", "10001", "1.5", "true", '"1"', "[]"],
+        "monthlyCents": [one for one in BAD_CENTS if one != "null"],
+    },
     f"{NATIVE}/usage": {
         **BAD_NAMES,
         **BAD_COUNTED,

@@ -45,6 +45,7 @@ OPERATIONS = {
     *("listWebhookEndpoints", "addWebhookEndpoint", "getWebhookEndpoint", "changeWebhookEndpoint"),
     *("removeWebhookEndpoint", "rotateWebhookSecret", "listWebhookDeliveries", "replayEvents"),
     "replayDelivery",
+    *("getAutoTopup", "setAutoTopup", "removeAutoTopup"),
     *("listItems", "createItem", "findItem", "getItem", "updateItem", "deleteItem"),
     *("listCategories", "createCategory", "getCategory", "updateCategory", "deleteCategory"),
     *("summarize", "breakDown", "trend", "getStatus", "searchItems"),
@@ -53,13 +54,13 @@ OPERATIONS = {
     *("listSyncJobs", "getSyncJob", "setPostpaidLimit", "listPrices", "setPrice", "endPrice"),
 }
 BODIES = [
-    *("AccountBody", "AddressBody", "AdjustmentBody", "BatchBody", "CaptureBody"),
-    *("CategoryBody", "CreditBody", "DecisionBody", "DeliveryReplayBody", "EndpointBody"),
-    *("EndpointChangeBody", "ExtendBody", "HoldBody", "ItemBody", "LimitBody"),
+    *("AccountBody", "AddressBody", "AdjustmentBody", "AutoTopUpBody", "BatchBody"),
+    *("CaptureBody", "CategoryBody", "CreditBody", "DecisionBody", "DeliveryReplayBody"),
+    *("EndpointBody", "EndpointChangeBody", "ExtendBody", "HoldBody", "ItemBody", "LimitBody"),
     *("LimitChangeBody", "LowBalanceBody", "NewCategoryBody", "NewItemBody", "NothingBody"),
     *("PostpaidBody", "PriceBody", "PriceEndBody", "ProfileBody", "RaiseBody", "RefundBody"),
     *("ReplayBody", "ReratingBody", "ReversalBody", "RotationBody", "SyncBody", "TopUpBody"),
-    *("UsageBody"),
+    *("UsageBody",),
 ]
 FOR_OPERATORS = {
     route.name.replace("<", "{").replace(">", "}") for route in ROUTES if route.for_operators

@@ -12,7 +12,7 @@ from billing_plugin import Actor, Billing, operations
 from billing_plugin.context import Instance, current
 from billing_plugin.errors import ConfigurationError
 
-ALLOWED = ("run_sync_job", "settle_message", "spread_event", "deliver_event")
+ALLOWED = ("run_sync_job", "settle_message", "spread_event", "deliver_event", "run_auto_topup")
 _serving: list[Billing] = []
 
 
@@ -34,6 +34,11 @@ def spread_event(event_id: str) -> int:
 def deliver_event(delivery_id: str) -> bool:
     """Tries a delivery to a webhook endpoint once. False where it was not received."""
     return operations.deliver_event(_operator(), delivery_id)
+
+
+def run_auto_topup(account_id: str) -> bool:
+    """Buys credit as the account's rule says. False when there was nothing to buy."""
+    return operations.run_auto_topup(_operator(), account_id) is not None
 
 
 def serve(billing: Billing) -> None:

@@ -27,6 +27,7 @@ def tick(billing: Billing) -> list[str]:
     _done(operations.tell_billing_profiles, billing)
     found = [_done(operations.retry_messages, billing), _done(operations.schedule_syncs, billing)]
     found.append(_done(operations.retry_deliveries, billing))
+    found.append(_done(operations.sweep_auto_topups, billing))
     return [job_id for job_ids in found for job_id in job_ids or []]
 
 

@@ -6,6 +6,7 @@ import click
 
 from billing_plugin.cli import forecasts
 from billing_plugin.cli.accounts import accounts
+from billing_plugin.cli.auto_topups import auto_topup
 from billing_plugin.cli.base import Commands
 from billing_plugin.cli.billing_profiles import profile
 from billing_plugin.cli.categories import categories
@@ -27,7 +28,7 @@ COMMANDS: tuple[click.Command, ...] = (
     *(accounts, demo, doctor, focus, import_usage, integrations, keys, migrate, new_secret_key),
     *(ledger, limits, prices, serve, sync),
     *(categories, items, reports),
-    *(methods, profile, top_up, webhooks),
+    *(auto_topup, methods, profile, top_up, webhooks),
 )
 
 

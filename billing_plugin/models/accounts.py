@@ -31,6 +31,8 @@ class Account(Table):
     drawn_sequence = peewee.BigIntegerField(default=0)
     low_nanos = peewee.BigIntegerField(null=True)
     watch_nanos = peewee.BigIntegerField(default=-(2**63))
+    topup_below_nanos = peewee.BigIntegerField(null=True)
+    topup_due_at = UTCDateTimeField(null=True)
     due_at = UTCDateTimeField(default=END)
     cycle_ends_at = UTCDateTimeField(null=True)
     manual_sync_at = UTCDateTimeField(null=True)

@@ -20,6 +20,7 @@ import peewee
 from billing_plugin import context, ids
 from billing_plugin.context import BY_ITSELF, Signature
 from billing_plugin.errors import InsufficientFunds, InternalError, InvalidRequest, NotFound
+from billing_plugin.models import auto_topups
 from billing_plugin.models.base import (
     JSONField,
     Row,
@@ -63,13 +64,15 @@ COLUMNS = (
 )
 _LOCK = (
     "SELECT currency, posted_nanos, held_nanos, postpaid_nanos, floor_nanos, sequence, seal,"
-    " limits_version, drawn_sequence, low_nanos, watch_nanos, due_at, cycle_ends_at, {clock}"
+    " limits_version, drawn_sequence, low_nanos, watch_nanos, topup_below_nanos, due_at,"
+    " cycle_ends_at, topup_due_at, {clock}"
     " FROM billing_account WHERE id = ?"
 )
 _CLOSE = (
     "UPDATE billing_account SET posted_nanos = ?, held_nanos = ?, postpaid_nanos = ?,"
     " floor_nanos = ?, sequence = ?, seal = ?, drawn_sequence = ?, low_nanos = ?, watch_nanos = ?,"
-    " due_at = ?, cycle_ends_at = ? WHERE id = ? AND sequence = ?"
+    " topup_below_nanos = ?, due_at = ?, cycle_ends_at = ?, topup_due_at = ?"
+    " WHERE id = ? AND sequence = ?"
 )
 
 
@@ -144,8 +147,10 @@ class Book:
     drawn_sequence: int
     low_nanos: int | None
     watch_nanos: int
+    topup_below: int | None  # nanos; less available is to be topped up
     due_at: datetime
     cycle_ends_at: datetime | None
+    topup_due_at: datetime | None  # when somebody is to see about that
     at: datetime
     signature: Signature = BY_ITSELF
     _rows: list[tuple[Any, ...]] = field(default_factory=list)
@@ -211,6 +216,7 @@ class Book:
             self.floor_nanos, min(self.posted_nanos - self.held_nanos, -self.postpaid_nanos)
         )
         self.watch_nanos = watched(self)
+        self._watch()
         state = self._state()
         if state == self._opened and before is None:
             return
@@ -231,11 +237,17 @@ class Book:
         self._opened = self._state()
         return self
 
+    def _watch(self) -> None:
+        """Marks that too little is available, once, with what made it so."""
+        if self.topup_below is not None and self.available.nanos < self.topup_below:
+            self.topup_below, self.topup_due_at = None, self.at
+            auto_topups.wake(self.account_id)
+
     def _state(self) -> tuple[Any, ...]:
         return (
             self.posted_nanos, self.held_nanos, self.postpaid_nanos, self.floor_nanos,
             self.sequence, self.seal, self.drawn_sequence, self.low_nanos, self.watch_nanos,
-            self.due_at, self.cycle_ends_at,
+            self.topup_below, self.due_at, self.cycle_ends_at, self.topup_due_at,
         )  # fmt: skip
 
     def _row(self, entry_id: str, movement: Movement) -> tuple[Any, ...]:
@@ -256,9 +268,10 @@ def open_book(account_id: str) -> Book:
     row = fetch_one(sql + locking(), (account_id,))
     if row is None:
         raise NotFound("There is no such account.")
-    *values, due_at, cycle_ends_at, clock = row
+    *values, due_at, cycle_ends_at, topup_due_at, clock = row
     at = read_time(clock) or context.now()
-    found: Row = (*values, read_time(due_at) or END, read_time(cycle_ends_at), at)
+    times = (read_time(due_at) or END, read_time(cycle_ends_at), read_time(topup_due_at))
+    found: Row = (*values, *times, at)
     return Book(account_id, *found).opened()
 
 

@@ -29,7 +29,7 @@ from billing_plugin.periods import BEGINNING, END
 Run = Callable[..., sqlite3.Cursor]
 _LOCK = (
     "SELECT currency, posted_nanos, held_nanos, postpaid_nanos, sequence, seal, limits_version,"
-    " due_at, watch_nanos FROM billing_account WHERE id = ?"
+    " due_at, watch_nanos, topup_below_nanos FROM billing_account WHERE id = ?"
 )
 _COUNT = (
     "UPDATE billing_limit_counter SET spent_nanos = spent_nanos + ?, held_nanos = held_nanos + ?"
@@ -284,11 +284,12 @@ def _fits(run: Run, move: Move, now: str) -> _State | None:
     row = run(_LOCK, (move.account_id,)).fetchone()
     if row is None:
         return None
-    currency, posted, held, postpaid, sequence, seal, version, due_at, watch = row
+    currency, posted, held, postpaid, sequence, seal, version, due_at, watch, topup_below = row
     need = move.spend + move.reserve
     if currency != move.currency or version != move.version or due_at <= now:
         return None
-    if need > 0 and posted - held - need < -postpaid:
+    left = posted - held - need
+    if need > 0 and (left < -postpaid or (topup_below is not None and left < topup_below)):
         return None
     if move.spend > 0 and posted - move.spend < watch:
         return None

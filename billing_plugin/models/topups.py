@@ -40,6 +40,7 @@ class TopUp(Table):
     payment_id = peewee.TextField(null=True)
     failure = peewee.TextField(null=True)
     attended = peewee.IntegerField(default=1)
+    automatic = peewee.IntegerField(default=0)
     asked = peewee.IntegerField(default=0)
     ask_at = UTCDateTimeField(null=True)
     created_at = UTCDateTimeField()

@@ -10,6 +10,15 @@ from billing_plugin.operations.accounts import (
 )
 from billing_plugin.operations.anomalies import Anomalies, Anomaly, find_anomalies
 from billing_plugin.operations.audit import list_changes
+from billing_plugin.operations.auto_topups import (
+    AutoTopUpState,
+    Caps,
+    get_auto_topup,
+    remove_auto_topup,
+    run_auto_topup,
+    set_auto_topup,
+    sweep_auto_topups,
+)
 from billing_plugin.operations.billing_profiles import (
     get_billing_profile,
     set_billing_profile,
@@ -164,7 +173,9 @@ __all__ = [
     "CATALOGUE",
     "Anomalies",
     "Anomaly",
+    "AutoTopUpState",
     "Breakdown",
+    "Caps",
     "Commitment",
     "Commitments",
     "FocusExport",
@@ -229,6 +240,7 @@ __all__ = [
     "find_item",
     "forecast_month",
     "get_account",
+    "get_auto_topup",
     "get_billing_profile",
     "get_category",
     "get_entry",
@@ -276,6 +288,7 @@ __all__ = [
     "record_usage_batch",
     "refund_charge",
     "release",
+    "remove_auto_topup",
     "remove_limit",
     "remove_payment_method",
     "remove_webhook_endpoint",
@@ -291,10 +304,12 @@ __all__ = [
     "reverse_entry",
     "revoke_key",
     "rotate_webhook_secret",
+    "run_auto_topup",
     "run_out",
     "run_sync_job",
     "schedule_syncs",
     "search_items",
+    "set_auto_topup",
     "set_billing_profile",
     "set_default_payment_method",
     "set_limit",
@@ -305,6 +320,7 @@ __all__ = [
     "spread_event",
     "store_items",
     "summarize",
+    "sweep_auto_topups",
     "sync_integrations",
     "tell_billing_profiles",
     "top_up",

@@ -16,6 +16,7 @@ from billing_plugin.context import BY_ITSELF, Actor, write_transaction
 from billing_plugin.models import credits, events, topups
 from billing_plugin.models.ledger import Book, Movement
 from billing_plugin.models.topups import CREATED, FAILED, PROCESSING, REVIEW, SUCCEEDED, TopUp
+from billing_plugin.operations.auto_outcomes import conclude, taken_back
 from billing_plugin.operations.till import open_book
 from billing_plugin.processors import processor
 from billing_plugin.processors.processor import WON, Payment
@@ -52,6 +53,8 @@ def settle(actor: Actor, topup: TopUp, payment: Payment | None) -> TopUp:
         else:
             _follow(book, found, payment)
         settled = topups.get(topup.account_id, topup.id)
+        conclude(book, found.status, settled)
+        book.close()
     settled.client_secret = payment.client_secret if payment else ""
     return settled
 
@@ -145,6 +148,8 @@ def _pay(book: Book, topup: TopUp, payment: Payment) -> None:
         if not topups.entered(fact_id):
             said = Movement(fact.kind, fact.nanos, None, topup.id, metadata={**told, "id": fact.id})
             topups.remember(fact_id, topup.id, _enter(book, said, bought_id))
+            if fact.kind in (RETURNED, DISPUTED):
+                taken_back(book, is_disputed=fact.kind == DISPUTED)
     topups.change(
         topup, book.at, status=SUCCEEDED, payment_id=payment.payment_id, failure=None,
         **_asked(topup, book.at, _LATER, ends=True),
@@ -170,7 +175,10 @@ def _tell(name: str, topup: TopUp, *, failure: str | None, payment_id: str | Non
 def _asked(
     topup: TopUp, at: datetime, waits: list[timedelta], *, ends: bool = False
 ) -> dict[str, Any]:
-    """When the processor is asked again, after it has been once more."""
+    """When the processor is asked again, after it has been once more. What was settled before is
+    asked about at its time, however many messages come until then."""
+    if ends and topup.asked and topup.ask_at is not None and at < topup.ask_at:
+        return {}
     place = topup.asked if topup.status != CREATED else 0
     over = ends and place >= len(waits)
     ask_at = None if over else at + waits[min(place, len(waits) - 1)]

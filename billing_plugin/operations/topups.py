@@ -20,6 +20,7 @@ from billing_plugin.errors import (
     ProviderError,
 )
 from billing_plugin.models import accounts, topups
+from billing_plugin.models.ledger import Book
 from billing_plugin.models.topups import FAILED, UNKNOWN, TopUp
 from billing_plugin.money import Money
 from billing_plugin.operations.catalogue import check_page, operation
@@ -56,14 +57,14 @@ def top_up(
     NotFound also for a payment method of others, RateLimited after too many, InvalidRequest,
     IdempotencyConflict, ProviderError.
     """
-    _check(amount)
-    wish = _Wish(amount, payment_method, attended)
+    check_amount(amount)
+    wish = Wish(amount, payment_method, attended, actor.key_id)
     said = Once("top_up", idempotency_key, wish.content)
     if payment_method != DEFAULT_METHOD and not done_before(account_id, said):
         require_chargeable(account_id, payment_method)
     topup, is_new = _intended(actor, account_id, wish, said=said)
     if topup.is_open:
-        topup = _charged(actor, topup) if is_new else _retried(actor, topup)
+        topup = charged(actor, topup) if is_new else retried(actor, topup)
     if topup.status == FAILED:
         raise PaymentDeclined("The payment was declined.", extra={"topup_id": topup.id})
     return marked(topup, replayed=not is_new)
@@ -122,7 +123,67 @@ def ask(actor: Actor, topup: TopUp) -> TopUp | None:
     return settle(actor, topup, payment)
 
 
-def _check(amount: Money) -> None:
+class Wish(NamedTuple):
+    """What is to be bought, how, and for which key of the account."""
+
+    amount: Money
+    method: str
+    attended: bool
+    key_id: str | None = None
+    automatic: bool = False
+
+    @property
+    def content(self) -> dict[str, str]:
+        """What the same key must say again."""
+        said = {"amount": str(self.amount), "method": self.method}
+        return said if self.attended else {**said, "attended": "no"}
+
+
+def intend(book: Book, wish: Wish, said: Once) -> tuple[TopUp, bool]:
+    """The stored intent, and whether it is new; an old one may have been charged already. Needs
+    the account's lock. Raises NotSupported, RateLimited, IdempotencyConflict."""
+
+    def create() -> str:
+        customer = known_customer(book.account_id)
+        default = customer and customer.default_method
+        method = default if wish.method == DEFAULT_METHOD else wish.method
+        if not wish.automatic:  # which has caps of its own
+            check_topups(book.account_id, key_id=wish.key_id, method=method, at=book.at)
+        topup = topups.create(
+            book.account_id, wish.amount, book.at, key_id=wish.key_id,
+            processor=processor_at_work().name, customer_id=customer and customer.id,
+            payment_method=method or DEFAULT_METHOD, attended=int(wish.attended),
+            automatic=int(wish.automatic), ask_at=book.at + UNANSWERED,
+        )  # fmt: skip
+        return str(topup.id)
+
+    topup_id, replayed = once(book.account_id, said, create, at=book.at)
+    return topups.get(book.account_id, topup_id), not replayed
+
+
+def charged(actor: Actor, topup: TopUp) -> TopUp:
+    """Asks the processor to charge. No answer is no refusal: what became of it is unknown."""
+    refuse_in_transaction()
+    processor = _processor_of(topup)
+    try:
+        payment = processor.charge(_charge(topup))
+    except ProviderError as error:
+        log.warning("%s of %s: %s", topup.id, topup.processor, error.code)
+        return settle(actor, topup, None)
+    return settle(actor, topup, payment)
+
+
+def retried(actor: Actor, topup: TopUp) -> TopUp:
+    """Asks what became of an old intent, which is charged, by the same reference, only where it
+    never arrived and has not been given up: processors forget references within a day."""
+    found = ask(actor, topup)
+    if found is None:
+        return topups.get(topup.account_id, topup.id)
+    return charged(actor, found) if found.status == UNKNOWN else found
+
+
+def check_amount(amount: Money) -> None:
+    """Raises InvalidRequest for what is no whole number of cents, too little or too much."""
     settings = current().settings
     least = Money.from_cents(settings.topup_minimum_cents, amount.currency)
     most = Money.from_cents(settings.topup_maximum_cents, amount.currency)
@@ -139,61 +200,11 @@ def _processor_of(topup: TopUp) -> Any:
     return processor
 
 
-class _Wish(NamedTuple):
-    amount: Money
-    method: str
-    attended: bool
-
-    @property
-    def content(self) -> dict[str, str]:
-        """What the same key must say again."""
-        said = {"amount": str(self.amount), "method": self.method}
-        return said if self.attended else {**said, "attended": "no"}
-
-
-def _intended(actor: Actor, account_id: str, wish: _Wish, *, said: Once) -> tuple[TopUp, bool]:
-    """The stored intent, and whether it is new; an old one may have been charged already."""
+def _intended(actor: Actor, account_id: str, wish: Wish, *, said: Once) -> tuple[TopUp, bool]:
     with write_transaction():
         book = open_book(actor, account_id)
         book.require_currency(wish.amount)
-
-        def intend() -> str:
-            customer = known_customer(account_id)
-            method = customer and customer.default_method
-            if wish.method != DEFAULT_METHOD:
-                method = wish.method
-            check_topups(account_id, key_id=actor.key_id, method=method, at=book.at)
-            topup = topups.create(
-                account_id, wish.amount, book.at, key_id=actor.key_id,
-                processor=processor_at_work().name, customer_id=customer and customer.id,
-                payment_method=method or DEFAULT_METHOD, attended=int(wish.attended),
-                ask_at=book.at + UNANSWERED,
-            )  # fmt: skip
-            return str(topup.id)
-
-        topup_id, replayed = once(account_id, said, intend, at=book.at)
-        return topups.get(account_id, topup_id), not replayed
-
-
-def _charged(actor: Actor, topup: TopUp) -> TopUp:
-    """Asks the processor to charge. No answer is no refusal: what became of it is unknown."""
-    refuse_in_transaction()
-    processor = _processor_of(topup)
-    try:
-        payment = processor.charge(_charge(topup))
-    except ProviderError as error:
-        log.warning("%s of %s: %s", topup.id, topup.processor, error.code)
-        return settle(actor, topup, None)
-    return settle(actor, topup, payment)
-
-
-def _retried(actor: Actor, topup: TopUp) -> TopUp:
-    """Asks what became of an old intent, which is charged, by the same reference, only where it
-    never arrived and has not been given up: processors forget references within a day."""
-    found = ask(actor, topup)
-    if found is None:
-        return topups.get(topup.account_id, topup.id)
-    return _charged(actor, found) if found.status == UNKNOWN else found
+        return intend(book, wish, said)
 
 
 def _charge(topup: TopUp) -> Charge:

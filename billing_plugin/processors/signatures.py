@@ -46,13 +46,21 @@ def verify(body: bytes, header: str, *, secrets: Sequence[str], at: datetime) ->
 
 
 def document(body: bytes) -> dict[str, Any]:
-    """The JSON object of a verified body. Raises InvalidRequest (`malformed_json`)."""
+    """The JSON object of a verified body, in which no name is said twice. Raises InvalidRequest
+    (`malformed_json`)."""
     try:
-        found = json.loads(body)
+        found = json.loads(body, object_pairs_hook=_once_each)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("The body is not valid JSON.", code="malformed_json") from error
     if not isinstance(found, dict):
         raise InvalidRequest("The body is not a JSON object.", code="malformed_json")
+    return found
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
     return found
 
 

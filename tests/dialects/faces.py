@@ -78,6 +78,7 @@ CENT = {"amountCents": 1}
 DAYS = {"from": "2026-03-01", "to": "2026-03-09"}
 PRICE = {"provider": "p", "model": "m", "prices": {"input_tokens": "0.0000025"}}
 LASTING = {"amountCents": 1, "lastsS": 60}
+AUTO = {"amountCents": 1000, "thresholdCents": 500}
 ITEM = {"name": "Disk", "amount": 1050}
 TELL, HOOKS, HOOK = "webhooks:write", f"{NATIVE}/webhooks", "https://hooks.example.com/in"
 EVER = {"since": "2000-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
@@ -150,6 +151,9 @@ ROUTES = [
     Route("native", "GET", f"{HOOKS}/<endpoint_id>/deliveries", "webhooks:read", about="endpoint"),
     Route("native", "POST", f"{HOOKS}/<endpoint_id>/replay", TELL, EVER, about="endpoint"),
     Route("native", "POST", f"{HOOKS}/deliveries/<delivery_id>/replay", TELL, {}, about="delivery"),
+    Route("native", "GET", f"{NATIVE}/auto-topup", "topups:read"),
+    Route("native", "PUT", f"{NATIVE}/auto-topup", "topups:write", AUTO),
+    Route("native", "DELETE", f"{NATIVE}/auto-topup", "topups:write"),
     Route("native", "GET", f"{NATIVE}/spend", "reports:read"),
     Route("native", "GET", f"{NATIVE}/items", "items:read"),
     Route("native", "POST", f"{NATIVE}/items", "items:write", ITEM, 201),

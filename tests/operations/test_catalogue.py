@@ -10,7 +10,7 @@ from billing_plugin.operations.catalogue import CATALOGUE, OPERATOR_SCOPES, acco
 MOVES_MONEY = {
     *("adjust", "grant_credit", "refund_charge", "rerate_usage", "reverse_entry", "top_up"),
     *("charge", "import_usage", "record_usage", "record_usage_batch"),
-    *("capture", "extend", "hold", "release"),
+    *("capture", "extend", "hold", "release", "run_auto_topup"),
 }
 
 

@@ -249,6 +249,22 @@ def test_a_lost_message_of_a_dispute_is_made_up_for(database_url: str) -> None:
     assert operations.reconcile_topups(billing.operator()) == 0
 
 
+@pytest.mark.parametrize("said", [PAID, DECLINED], ids=["paid", "declined"])
+def test_many_messages_use_up_none_of_its_times(database_url: str, said: Payment) -> None:
+    """A payment of whom many messages came is asked about like any other."""
+    clock = Clock()
+    billing = billing_on(database_url, clock=clock)
+    purchase = Purchase(billing)
+    purchase.learns(*[said] * 20)
+    for number in (1, 2, 4):
+        clock.forward(days=number, seconds=-1)
+        assert operations.reconcile_topups(billing.operator()) == 0
+        clock.forward(seconds=1)
+        purchase.processor.says = disputed("open") if number == 4 else said
+        assert operations.reconcile_topups(billing.operator()) == 1
+    assert (purchase.state[0], purchase.state[2]) == ("succeeded", "0.00")
+
+
 def test_what_never_arrived_has_failed_after_an_hour(database_url: str) -> None:
     clock = Clock()
     billing = billing_on(database_url, clock=clock)

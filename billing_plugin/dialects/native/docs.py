@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from flask import Response, request, send_from_directory
 
-from billing_plugin.dialects.native import items
+from billing_plugin.dialects.native import auto_topups, items
 from billing_plugin.dialects.native.face import native
 from billing_plugin.dialects.native.shapes import AT_MOST_ONE, ONE_AMOUNT
 from billing_plugin.dialects.openapi import document
@@ -23,6 +23,7 @@ AT_MOST = ("HoldBody", "CaptureBody", "LimitChangeBody")
 RULES = (
     *((name, ONE_AMOUNT) for name in ONE),
     *((name, AT_MOST_ONE) for name in AT_MOST),
+    ("AutoTopUpBody", auto_topups.ONE_OF_EACH),
     ("NewItemBody", items.ONE_AMOUNT),
     ("ItemBody", items.AT_MOST_ONE),
 )
