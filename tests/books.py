@@ -10,6 +10,7 @@ TABLES = (
     *("limit_counter", "integration", "sync_job", "snapshot", "schedule_slot"),
     *("topup", "payment_fact", "message"),
     *("price", "price_version"),
+    *("invoice", "invoice_line", "invoice_series", "invoice_run"),
     *("category", "item", "item_tag", "spend_day", "spend_month", "spend_date", "spend_tag"),
     *("spend_provider_day", "spend_tag_day", "spend_delta", "item_search"),
     *("hold", "usage_rollup", "limit_notice", "limit_raise", "credit_grant", "audit"),
