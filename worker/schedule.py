@@ -20,10 +20,12 @@ log = logging.getLogger(__name__)
 
 
 def tick(billing: Billing) -> list[str]:
-    """Enqueues what is due or was left behind, asks what became of payments, and once a day takes
-    away idempotency keys that have grown too old; returns the job ids. A failure is logged."""
+    """Enqueues what is due or was left behind, asks what became of payments, closes months that are
+    over, and once a day takes away idempotency keys that have grown too old; returns the job ids.
+    A failure is logged."""
     _done(operations.prune_idempotency_keys, billing)
     _done(operations.reconcile_topups, billing)
+    _done(operations.finalize_invoices, billing)
     found = [_done(operations.retry_messages, billing), _done(operations.schedule_syncs, billing)]
     return [job_id for job_ids in found for job_id in job_ids or []]
 

@@ -1,5 +1,6 @@
 """Verbs: one function for each thing a caller may ask. Every door calls these and nothing else."""
 
+from billing_plugin.models.invoices import InvoiceFilter
 from billing_plugin.models.item_pages import Place
 from billing_plugin.models.usage import Usage
 from billing_plugin.operations.accounts import create_account, get_account, list_accounts
@@ -44,6 +45,15 @@ from billing_plugin.operations.forecasts import (
 from billing_plugin.operations.holds import capture, extend, get_hold, hold, list_holds, release
 from billing_plugin.operations.imports import ImportSummary, import_usage
 from billing_plugin.operations.integrations import connect, list_integrations, list_snapshots
+from billing_plugin.operations.invoices import (
+    Printed,
+    finalize_invoices,
+    get_invoice,
+    list_invoices,
+    mark_invoice,
+    preview_invoice,
+    print_invoice,
+)
 from billing_plugin.operations.item_batches import StoredItems, store_items
 from billing_plugin.operations.item_filters import ItemFilter, SpendFilter
 from billing_plugin.operations.items import (
@@ -137,6 +147,7 @@ __all__ = [
     "FocusImport",
     "Forecast",
     "ImportSummary",
+    "InvoiceFilter",
     "ItemDraft",
     "ItemFilter",
     "ItemStored",
@@ -145,6 +156,7 @@ __all__ = [
     "Policy",
     "Preview",
     "PriceChange",
+    "Printed",
     "Rated",
     "RunOut",
     "Series",
@@ -185,6 +197,7 @@ __all__ = [
     "estimate_cost",
     "export_focus",
     "extend",
+    "finalize_invoices",
     "find_anomalies",
     "find_item",
     "forecast_month",
@@ -192,6 +205,7 @@ __all__ = [
     "get_category",
     "get_entry",
     "get_hold",
+    "get_invoice",
     "get_item",
     "get_limit",
     "get_limit_raise",
@@ -210,6 +224,7 @@ __all__ = [
     "list_entries",
     "list_holds",
     "list_integrations",
+    "list_invoices",
     "list_item_lines",
     "list_items",
     "list_keys",
@@ -221,8 +236,11 @@ __all__ = [
     "list_sync_jobs",
     "list_topups",
     "list_usage",
+    "mark_invoice",
     "operator",
     "preview_cost",
+    "preview_invoice",
+    "print_invoice",
     "prune_idempotency_keys",
     "rebuild_reports",
     "receive_message",
