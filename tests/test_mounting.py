@@ -112,7 +112,7 @@ def test_the_hosts_own_document_contains_our_routes(billing: Billing) -> None:
         for method, operation in item.items()
         if method != "parameters"
     ]
-    assert len(names) == len(set(names)) == 73
+    assert len(names) == len(set(names)) == 79
     refusals = document["paths"][f"{NATIVE}/balance"]["get"]["responses"]
     told = refusals["401"]["content"]["application/json"]["schema"]
     assert set(told["properties"]) == {"success", "error"}  # ours, not the host's

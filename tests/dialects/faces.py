@@ -13,8 +13,10 @@ from flask import Flask, Request
 from jsonschema import Draft202012Validator, FormatChecker
 
 from billing_plugin import Actor, Billing, Money, operations
+from billing_plugin.context import write_transaction
+from billing_plugin.models.topups import TopUp
 from billing_plugin.money import Exact
-from billing_plugin.operations import Usage
+from billing_plugin.operations import Usage, invoicing
 from billing_plugin.operations.catalogue import OPERATOR_SCOPES
 from billing_plugin.operations.drafts import ItemDraft
 from billing_plugin.providers.fake import FakeProvider
@@ -74,6 +76,7 @@ class Route:
 CENT = {"amountCents": 1}
 DAYS = {"from": "2026-03-01", "to": "2026-03-09"}
 PRICE = {"provider": "p", "model": "m", "prices": {"input_tokens": "0.0000025"}}
+MARK = {"status": "paid"}
 LASTING = {"amountCents": 1, "lastsS": 60}
 ITEM = {"name": "Disk", "amount": 1050}
 REF = "?provider=p&providerRef=r"
@@ -121,6 +124,12 @@ ROUTES = [
     Route("native", "GET", f"{NATIVE}/topups", "topups:read"),
     Route("native", "GET", f"{NATIVE}/topups/<topup_id>", "topups:read", about="topup"),
     Route("native", "POST", f"{NATIVE}/topups/<topup_id>/check", "topups:read", about="topup"),
+    Route("native", "GET", f"{NATIVE}/invoices", "invoices:read"),
+    Route("native", "GET", f"{NATIVE}/invoices/preview", "invoices:read"),
+    Route("native", "GET", f"{NATIVE}/invoices/<invoice_id>", "invoices:read", about="invoice"),
+    Route("native", "GET", f"{NATIVE}/invoices/<invoice_id>/pdf", "invoices:read", about="invoice"),
+    Route("native", "POST", f"{NATIVE}/invoices/<invoice_id>/mark", ADJUST, MARK, about="invoice"),
+    Route("native", "GET", f"{NATIVE}/credit-notes", "invoices:read"),
     Route("native", "GET", f"{NATIVE}/spend", "reports:read"),
     Route("native", "GET", f"{NATIVE}/items", "items:read"),
     Route("native", "POST", f"{NATIVE}/items", "items:write", ITEM, 201),
@@ -185,10 +194,12 @@ def ids_of(actor: Actor) -> dict[str, str]:
     )
     item = operations.create_item(actor, account, ItemDraft("x", Exact(1))).item
     price = operations.set_price(operations.operator(actor.instance), **PRICE, account_id=account)
+    topup = operations.top_up(actor, account, Money.from_cents(500))
     return {
         "limit": limit.id,
         "price": price.id,
-        "topup": operations.top_up(actor, account, Money.from_cents(500)).id,
+        "topup": topup.id,
+        "invoice": disputed_invoice(actor, topup),
         "job": operations.request_sync(actor, account).id,
         "hold": operations.hold(actor, account, Money.from_cents(500)).hold.id,
         "raise": wish.id,
@@ -197,6 +208,17 @@ def ids_of(actor: Actor) -> dict[str, str]:
         "record": str(record and record.id),
         "entry": str(record and record.entry_id),
     }
+
+
+def disputed_invoice(actor: Actor, topup: TopUp) -> str:
+    """The invoice of a top-up whose money a bank has taken back: it is open."""
+    [invoice] = operations.list_invoices(actor, str(actor.account_id), limit=1)
+    with actor.instance.active(), write_transaction():
+        invoicing.follow(
+            topup, invoicing.DISPUTED, fact_id=f"dispute of {topup.id}", amount=topup.amount,
+            at=actor.instance.clock(),
+        )  # fmt: skip
+    return str(invoice.id)
 
 
 def staffed(billing: Billing) -> None:
@@ -309,7 +331,7 @@ class Asker:
     def __call__(self, answers: list[Any], method: str, path: str, **options: Any) -> Any:
         """One request, answered without the key."""
         response = self.caller(method, path, **options)
-        assert self.token.split("_", 2)[2] not in response.text
+        assert self.token.split("_", 2)[2].encode() not in response.data
         answers.append(response)
         return response
 
