@@ -10,6 +10,7 @@ from billing_plugin.cli.base import Commands
 from billing_plugin.cli.categories import categories
 from billing_plugin.cli.focus import focus
 from billing_plugin.cli.integrations import integrations, sync
+from billing_plugin.cli.invoices import invoices
 from billing_plugin.cli.items import items
 from billing_plugin.cli.keys import keys
 from billing_plugin.cli.ledger import ledger
@@ -23,6 +24,7 @@ COMMANDS: tuple[click.Command, ...] = (
     *(accounts, demo, doctor, focus, import_usage, integrations, keys, migrate, new_secret_key),
     *(ledger, limits, prices, serve, sync),
     *(categories, items, reports),
+    invoices,
 )
 
 
