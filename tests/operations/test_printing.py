@@ -117,7 +117,7 @@ def test_lines_in_words(unit: str, late: bool, words: str) -> None:
 
 
 def test_a_font_that_is_none(database_url: str, tmp_path: Path) -> None:
-    wrong, broken = tmp_path / "font.ttf", tmp_path / "broken.ttf"
+    wrong, broken = tmp_path / "font.ttf", tmp_path / "font.bin"
     wrong.write_bytes(b"no font")
     broken.write_bytes(b"\0\1\0\0" + bytes(60))
     for path in (str(wrong), str(broken), "/nowhere.ttf", str(tmp_path)):
