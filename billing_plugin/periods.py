@@ -81,7 +81,10 @@ def parse_month(text: str) -> Period:
     """A calendar month in UTC, `YYYY-MM`. Raises InvalidRequest for anything else."""
     if not (isinstance(text, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}", text)):
         raise InvalidRequest("A month is written YYYY-MM.")
-    return window(MONTHLY, datetime.combine(parse_day(f"{text}-01"), time(), UTC))
+    first = parse_day(f"{text}-01")
+    if not BEGINNING.year <= first.year <= LAST_YEAR:
+        raise InvalidRequest("A month is in a sensible year.")
+    return window(MONTHLY, datetime.combine(first, time(), UTC))
 
 
 def month_name(at: datetime) -> str:
