@@ -195,23 +195,19 @@ def newest_statement(account_id: str) -> Invoice | None:
 
 
 def page(
-    account_id: str, chosen: InvoiceFilter, *, before: str | None = None, limit: int = 50
-) -> list[Invoice]:
+    account_id: str, chosen: InvoiceFilter, *, before: str | None = None, limit: int = 50,
+    offset: int = 0,
+) -> list[Invoice]:  # fmt: skip
     """The account's invoices, newest first, with their lines; `before` is an id to go on from."""
-    query = Invoice.select().where(
-        (Invoice.account_id == account_id) & (Invoice.kind << list(chosen.kinds))
-    )
-    if chosen.origin is not None:
-        query = query.where((Invoice.kind == TOPUP) & (Invoice.origin == chosen.origin))
-    if chosen.cycle is not None:
-        query = query.where(Invoice.cycle == chosen.cycle)
-    if chosen.since is not None:
-        query = query.where(Invoice.cycle >= chosen.since)
-    if chosen.ids is not None:
-        query = query.where(Invoice.id << list(chosen.ids))
+    query = _chosen(account_id, chosen)
     if before is not None:
         query = query.where(Invoice.id < before)
-    return with_lines(list(query.order_by(Invoice.id.desc()).limit(limit)))
+    return with_lines(list(query.order_by(Invoice.id.desc()).limit(limit).offset(offset)))
+
+
+def count(account_id: str, chosen: InvoiceFilter) -> int:
+    """How many there are."""
+    return int(_chosen(account_id, chosen).count())
 
 
 def with_lines(invoices: list[Invoice]) -> list[Invoice]:
@@ -227,6 +223,21 @@ def change(invoice: Invoice, at: datetime, **values: Any) -> None:
     """Changes whether it is paid: `status`, `paid_nanos`, `reason`. The caller holds the account's
     lock, and read it under that."""
     Invoice.update(changed_at=at, **values).where(Invoice.id == invoice.id).execute()
+
+
+def _chosen(account_id: str, chosen: InvoiceFilter) -> Any:
+    query = Invoice.select().where(
+        (Invoice.account_id == account_id) & (Invoice.kind << list(chosen.kinds))
+    )
+    if chosen.origin is not None:
+        query = query.where((Invoice.kind == TOPUP) & (Invoice.origin == chosen.origin))
+    if chosen.cycle is not None:
+        query = query.where(Invoice.cycle == chosen.cycle)
+    if chosen.since is not None:
+        query = query.where(Invoice.cycle >= chosen.since)
+    if chosen.ids is not None:
+        query = query.where(Invoice.id << list(chosen.ids))
+    return query
 
 
 def _lines_of(invoice_ids: Sequence[str]) -> dict[str, list[InvoiceLine]]:

@@ -47,6 +47,7 @@ from billing_plugin.operations.imports import ImportSummary, import_usage
 from billing_plugin.operations.integrations import connect, list_integrations, list_snapshots
 from billing_plugin.operations.invoices import (
     Printed,
+    count_invoices,
     finalize_invoices,
     get_invoice,
     list_invoices,
@@ -185,6 +186,7 @@ __all__ = [
     "check_status",
     "check_topup",
     "connect",
+    "count_invoices",
     "create_account",
     "create_category",
     "create_item",

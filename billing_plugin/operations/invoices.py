@@ -45,6 +45,7 @@ __all__ = [
     "STATUSES",
     "Invoice",
     "Printed",
+    "count_invoices",
     "finalize_invoices",
     "get_invoice",
     "list_invoices",
@@ -76,15 +77,28 @@ def list_invoices(
     chosen: InvoiceFilter = EVERY,
     before: str | None = None,
     limit: int = 50,
+    offset: int = 0,
 ) -> list[Invoice]:
     """The account's invoices with their lines, newest first; credit notes where their kind is
-    asked for. `before` is an id to go on from, `limit` 1 to 100. Raises NotFound, InvalidRequest.
+    asked for. `before` is an id to go on from, or `offset` how many to leave out; `limit` is 1 to
+    100. Raises NotFound, InvalidRequest.
     """
     del actor
     check_page(limit)
+    if offset < 0:
+        raise InvalidRequest("offset is not negative.")
     _check(chosen)
     accounts.get(account_id)
-    return invoices.page(account_id, chosen, before=before, limit=limit)
+    return invoices.page(account_id, chosen, before=before, limit=limit, offset=offset)
+
+
+@operation(scope="invoices:read", effect="reads")
+def count_invoices(actor: Actor, account_id: str, *, chosen: InvoiceFilter = EVERY) -> int:
+    """How many `list_invoices` has for the same filter. Raises NotFound, InvalidRequest."""
+    del actor
+    _check(chosen)
+    accounts.get(account_id)
+    return invoices.count(account_id, chosen)
 
 
 @operation(scope="invoices:read", effect="reads")

@@ -267,6 +267,7 @@ def test_a_filter_finds_what_it_says(billing: Billing, clock: Clock) -> None:
     def found(**said: Any) -> list[str | None]:
         chosen = operations.InvoiceFilter(**said)
         listed = operations.list_invoices(actor, mine, chosen=chosen)
+        assert operations.count_invoices(actor, mine, chosen=chosen) == len(listed)
         return [one.number_text for one in listed]
 
     [first, _, _] = invoices(actor)
@@ -279,8 +280,11 @@ def test_a_filter_finds_what_it_says(billing: Billing, clock: Clock) -> None:
     assert found(ids=[first.id, "inv_x"]) == ["INV-000001"]
     assert found(ids=[]) == []
     assert found(kinds=["credit_note"]) == []
-    page = operations.list_invoices(actor, mine, before=first.id)
-    assert page == []
+    assert operations.list_invoices(actor, mine, before=first.id) == []
+    page = operations.list_invoices(actor, mine, limit=1, offset=2)
+    assert [one.id for one in page] == [first.id]
+    with pytest.raises(errors.InvalidRequest):
+        operations.list_invoices(actor, mine, offset=-1)
     for wrong in ({"kinds": ["x"]}, {"kinds": []}, {"origin": "all"}, {"cycle": "2026-3"},
                   {"since": "x"}, {"ids": ["x"] * 101}):  # fmt: skip
         with pytest.raises(errors.InvalidRequest):
