@@ -118,7 +118,7 @@ def used(stretch: Stretch, *, since: datetime, cycle_start: datetime) -> list[Us
     rows = fetch_all(
         "SELECT u.provider, u.model, u.price, CASE WHEN u.effective_at < ? THEN 1 ELSE 0 END,"
         f" COUNT(*), SUM(u.cost_nanos), MIN(u.effective_at), MAX(u.effective_at), {counts}"
-        f" FROM billing_usage_record u {_one_entry('e', 'u.entry_id')}"
+        f" FROM billing_usage_record u {_one_entry('e', 'u.entry_id')}{_counts_read()}"
         f" WHERE u.account_id = ? AND u.effective_at >= ? AND {_MINE} GROUP BY 1, 2, 3, 4"
         " ORDER BY 1, 2, 3, 4",
         (cycle_start, stretch.account_id, since, *stretch),
@@ -170,9 +170,15 @@ def _said(entry: str, name: str) -> str:
 
 
 def _count(name: str) -> str:
+    return f"u.quantities ->> '{name}'" if is_sqlite() else f"q.{name}"
+
+
+def _counts_read() -> str:
+    """Where PostgreSQL reads all counts of a use at once."""
     if is_sqlite():
-        return f"u.quantities ->> '{name}'"
-    return f"CAST(CAST(u.quantities AS jsonb) ->> '{name}' AS bigint)"
+        return ""
+    names = ", ".join(f"{name} bigint" for name in QUANTITIES)
+    return f" CROSS JOIN LATERAL jsonb_to_record(CAST(u.quantities AS jsonb)) AS q ({names})"
 
 
 def _used(row: Sequence[Any]) -> Used:
