@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from billing_plugin.errors import ConfigurationError
 
 PREFIX = "BILLING_"
+_SERIES = re.compile("[A-Za-z0-9-]{1,20}")
 UNPRICED = ("refuse", "fallback", "allow")
 AT_LEAST_ONE = (
     "hold_expires_s",
@@ -69,6 +70,16 @@ class Settings(NamedTuple):
     auto_topup_daily_cents: int = 100_000
     auto_topup_monthly_count: int = 100
     auto_topup_monthly_cents: int = 1_000_000
+    invoice_seller_name: str = ""  # as invoices show it
+    invoice_seller_address: str = ""  # lines are parted by line breaks
+    invoice_seller_tax_id: str = ""
+    invoice_tax_rate: str = "0"  # percent, at most four decimals
+    invoice_tax_label: str = "Tax"
+    invoice_tax_inclusive: bool = False  # whether prices contain it; what a card pays always does
+    invoice_due_days: int = 14  # from the day on which a statement is issued
+    invoice_series: str = "INV"  # what numbers begin with; another one begins anew
+    invoice_note_series: str = "CN"  # of credit notes
+    invoice_font: str = ""  # a TrueType file; empty: Western European letters alone
     sync_interval_s: int = 14_400
     manual_sync_interval_s: int = 60
     provider_timeout_s: int = 20
@@ -123,10 +134,22 @@ def _checked(settings: Settings) -> Settings:
         raise ConfigurationError(f"{PREFIX}CURRENCY: a three-letter ISO 4217 code.")
     if settings.unpriced not in UNPRICED:
         raise ConfigurationError(f"{PREFIX}UNPRICED is one of: {', '.join(UNPRICED)}.")
+    _check_invoices(settings)
     for name in AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise ConfigurationError(f"{PREFIX}{name.upper()} is at least 1.")
     return settings
+
+
+def _check_invoices(settings: Settings) -> None:
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,4})?", settings.invoice_tax_rate):
+        raise ConfigurationError(f"{PREFIX}INVOICE_TAX_RATE is percent, such as 19 or 8.875.")
+    series = (settings.invoice_series, settings.invoice_note_series)
+    if len(set(series)) == 1 or not all(map(_SERIES.fullmatch, series)):
+        raise ConfigurationError(
+            f"{PREFIX}INVOICE_SERIES and {PREFIX}INVOICE_NOTE_SERIES differ, and are 1 to 20"
+            " letters, digits or hyphens."
+        )
 
 
 def _unknown(key: str, known: list[str]) -> ConfigurationError:

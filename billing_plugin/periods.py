@@ -77,6 +77,21 @@ def parse_day(text: str) -> date:
         raise InvalidRequest("A day is written YYYY-MM-DD.") from error
 
 
+def parse_month(text: str) -> Period:
+    """A calendar month in UTC, `YYYY-MM`. Raises InvalidRequest for anything else."""
+    if not (isinstance(text, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}", text)):
+        raise InvalidRequest("A month is written YYYY-MM.")
+    first = parse_day(f"{text}-01")
+    if not BEGINNING.year <= first.year <= LAST_YEAR:
+        raise InvalidRequest("A month is in a sensible year.")
+    return window(MONTHLY, datetime.combine(first, time(), UTC))
+
+
+def month_name(at: datetime) -> str:
+    """The UTC month of an instant, such as `2026-03`."""
+    return f"{aware(at):%Y-%m}"
+
+
 def zone_named(name: str) -> ZoneInfo:
     """The IANA zone of that name. Raises InvalidRequest for an unknown one.
 

@@ -13,6 +13,7 @@ TABLES = (
     *("event", "webhook_endpoint", "webhook_delivery"),
     "auto_topup",
     *("price", "price_version"),
+    *("invoice", "invoice_line", "invoice_series", "invoice_run"),
     *("category", "item", "item_tag", "spend_day", "spend_month", "spend_date", "spend_tag"),
     *("spend_provider_day", "spend_tag_day", "spend_delta", "item_search"),
     *("hold", "usage_rollup", "limit_notice", "limit_raise", "credit_grant", "audit"),

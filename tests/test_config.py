@@ -95,3 +95,22 @@ def test_the_environment_is_read_as_strictly(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("BILLING_DATABSE_URL", "sqlite:///other.db")
     with pytest.raises(ConfigurationError, match="Did you mean BILLING_DATABASE_URL"):
         Settings.from_environment()
+
+
+@pytest.mark.parametrize("rate", ["0", "19", "8.875", "7.7", "99.9999", "00.5"])
+def test_a_rate_of_tax_is_percent(rate: str) -> None:
+    assert Settings.load({"BILLING_INVOICE_TAX_RATE": rate}).invoice_tax_rate == rate
+
+
+@pytest.mark.parametrize(
+    "rate", ["", "-1", "100", "1.23456", "19%", "1e1", ".5", "5.", "\uff11", "1\n"]
+)
+def test_what_is_no_rate_is_refused(rate: str) -> None:
+    with pytest.raises(ConfigurationError, match="BILLING_INVOICE_TAX_RATE"):
+        Settings.load({"BILLING_INVOICE_TAX_RATE": rate})
+
+
+@pytest.mark.parametrize("series", ["", "CN", "a/b", "x" * 21, "\u00e9", 'a"'])
+def test_series_of_numbers_are_two(series: str) -> None:
+    with pytest.raises(ConfigurationError, match="BILLING_INVOICE_SERIES"):
+        Settings.load({"BILLING_INVOICE_SERIES": series})

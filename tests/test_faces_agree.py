@@ -12,7 +12,8 @@ from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.money import Exact
 from billing_plugin.operations import ItemDraft, Usage
 from billing_plugin.providers.fake import FakeProvider
-from tests.dialects.faces import CONDUIT, NATIVE, SPIDERIQ, data
+from tests.dialects.faces import data
+from tests.dialects.routes import CONDUIT, NATIVE, SPIDERIQ
 from tests.factories import Caller, Clock, account_with, app_with, billing_on, token_of
 from tests.mcp_server.agents import Agent, answer
 from tests.test_cli import facts, run

@@ -11,7 +11,7 @@ import pytest
 
 from billing_plugin import Billing, operations
 from billing_plugin.config import Settings
-from tests.dialects.faces import ROUTES
+from tests.dialects.routes import ROUTES
 from tests.factories import Caller, account_with, app_with, billing_on, token_of
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -31,7 +31,7 @@ from werkzeug.exceptions import HTTPException
 from wtforms import StringField
 
 from billing_plugin import Billing
-from tests.dialects.faces import PREFIXES
+from tests.dialects.routes import PREFIXES
 from tests.factories import billing_on
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO"]

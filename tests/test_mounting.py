@@ -15,7 +15,8 @@ from openapi_spec_validator import validate
 
 from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.errors import ConfigurationError
-from tests.dialects.faces import CONDUIT, NATIVE, PREFIXES, SPIDERIQ, assert_refused
+from tests.dialects.faces import assert_refused
+from tests.dialects.routes import CONDUIT, NATIVE, PREFIXES, SPIDERIQ
 from tests.factories import Caller, account_with, billing_on, token_of
 
 BALANCES = (f"{NATIVE}/balance", f"{CONDUIT}/balance")
@@ -112,7 +113,7 @@ def test_the_hosts_own_document_contains_our_routes(billing: Billing) -> None:
         for method, operation in item.items()
         if method != "parameters"
     ]
-    assert len(names) == len(set(names)) == 93
+    assert len(names) == len(set(names)) == 99
     refusals = document["paths"][f"{NATIVE}/balance"]["get"]["responses"]
     told = refusals["401"]["content"]["application/json"]["schema"]
     assert set(told["properties"]) == {"success", "error"}  # ours, not the host's

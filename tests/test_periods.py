@@ -23,7 +23,9 @@ from billing_plugin.periods import (
     aware,
     days,
     days_between,
+    month_name,
     parse_day,
+    parse_month,
     parse_time,
     slot,
     start_of_day,
@@ -300,3 +302,18 @@ def test_days_between_include_both_ends() -> None:
     assert days_between(None, None) is None
     found = days_between("2028-02-28", "2028-02-29")
     assert found == Period(datetime(2028, 2, 28, tzinfo=UTC), datetime(2028, 3, 1, tzinfo=UTC))
+
+
+def test_a_month_is_read_as_it_is_named() -> None:
+    found = parse_month("2026-12")
+    assert found == Period(datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+    assert (month_name(found.start), month_name(found.end)) == ("2026-12", "2027-01")
+    assert month_name(datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=2)))) == "2025-12"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2026", "2026-13", "2026-00", "2026-3", "2026-03-01", "9999-12", "1969-12", "x", 7]
+)
+def test_what_is_no_month_is_refused(text: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        parse_month(text)

@@ -20,11 +20,13 @@ log = logging.getLogger(__name__)
 
 
 def tick(billing: Billing) -> list[str]:
-    """Enqueues what is due or was left behind, asks what became of payments, and once a day takes
-    away idempotency keys that have grown too old; returns the job ids. A failure is logged."""
+    """Enqueues what is due or was left behind, asks what became of payments, closes months that are
+    over, and once a day takes away idempotency keys that have grown too old; returns the job ids.
+    A failure is logged."""
     _done(operations.prune_idempotency_keys, billing)
     _done(operations.reconcile_topups, billing)
     _done(operations.tell_billing_profiles, billing)
+    _done(operations.finalize_invoices, billing)
     found = [_done(operations.retry_messages, billing), _done(operations.schedule_syncs, billing)]
     found.append(_done(operations.retry_deliveries, billing))
     found.append(_done(operations.sweep_auto_topups, billing))

@@ -12,6 +12,7 @@ from billing_plugin.cli.billing_profiles import profile
 from billing_plugin.cli.categories import categories
 from billing_plugin.cli.focus import focus
 from billing_plugin.cli.integrations import integrations, sync
+from billing_plugin.cli.invoices import invoices
 from billing_plugin.cli.items import items
 from billing_plugin.cli.keys import keys
 from billing_plugin.cli.ledger import ledger
@@ -28,7 +29,7 @@ COMMANDS: tuple[click.Command, ...] = (
     *(accounts, demo, doctor, focus, import_usage, integrations, keys, migrate, new_secret_key),
     *(ledger, limits, prices, serve, sync),
     *(categories, items, reports),
-    *(auto_topup, methods, profile, top_up, webhooks),
+    *(auto_topup, invoices, methods, profile, top_up, webhooks),
 )
 
 

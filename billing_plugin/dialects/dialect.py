@@ -29,6 +29,7 @@ from billing_plugin.dialects.openapi import (
     HEADERS,
     HEADERS_AT,
     OF_A_FILE,
+    PDF,
     TEXT,
     Shape,
     answer,
@@ -131,7 +132,8 @@ class Dialect(Blueprint):
 
         `answers` documents what succeeds (None: without a body), `refusals` which errors are its
         own, `headers` what it reads there, `reads` what its body is where it is no JSON; with
-        `csv` the answer may be a file. A view without answers is not documented.
+        `csv` the answer may be a file, with `pdf` it is one. A view without answers is not
+        documented.
         """
 
         def declare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -168,16 +170,18 @@ class Dialect(Blueprint):
         headers: tuple[dict[str, Any], ...] = (),
         reads: str = "",
         csv: bool = False,
+        pdf: bool = False,
         **options: Any,
     ) -> None:
         name = function.__name__
         method, path = self._routes[name].split(" ", 1)
         known = dict(getattr(function, "_apidoc", {}))
         usual = _usual(path, known) | ({413, 415} if reads else set())
+        file = CSV if csv else PDF if pdf else ""
         statuses = sorted({self.INVALID, 401, 403, 429, *usual, *refusals})
         known["manual_doc"] = {
             "operationId": self.operation_id(name),
-            "responses": self._documented(answers, statuses, method=method, csv=csv),
+            "responses": self._documented(answers, statuses, method=method, file=file),
             **({"parameters": list(headers)} if headers else {}),
             **({"requestBody": _body(reads)} if reads else {}),
         }
@@ -185,15 +189,15 @@ class Dialect(Blueprint):
         self.add_url_rule(path, name, function, methods=[method], **options)
 
     def _documented(
-        self, answers: dict[int, Shape | None], statuses: list[int], *, method: str, csv: bool
+        self, answers: dict[int, Shape | None], statuses: list[int], *, method: str, file: str
     ) -> dict[Any, Any]:  # fmt: skip
-        beside = OF_A_FILE if csv else {}
+        beside = OF_A_FILE if file else {}
         good = {
             code: answer(
                 HTTPStatus(code).phrase,
                 content and self.success(content),
                 headers=HEADERS | beside | self.headers(method, code, content),
-                csv=csv,
+                file=file,
             )
             for code, content in answers.items()
         }

@@ -16,6 +16,7 @@ from flask_smorest import Api, Blueprint
 DISTRIBUTION = "flask-billing-plugin"
 JSON = "application/json"
 CSV = "text/csv"
+PDF = "application/pdf"
 SPARE = {"Error", "PaginationMetadata"}  # flask-smorest's own, which nothing here points to
 
 
@@ -81,12 +82,12 @@ HEADERS_AT: dict[int | str, dict[str, Any]] = {
 
 
 def answer(
-    about: str, content: Shape | None, *, headers: dict[str, Any] | None = None, csv: bool = False
+    about: str, content: Shape | None, *, headers: dict[str, Any] | None = None, file: str = ""
 ) -> dict[str, Any]:
-    """One answer of an operation; without a body where there is no content. With `csv` it may be a
-    file, too."""
+    """One answer of an operation; without a body where there is no content. It may be a file of a
+    media type, too."""
     told: dict[str, Any] = {"description": about} | ({"headers": headers} if headers else {})
-    kinds = ({} if content is None else {JSON: content}) | ({CSV: TEXT} if csv else {})
+    kinds = ({} if content is None else {JSON: content}) | ({file: TEXT} if file else {})
     return told | (
         {"content": {kind: {"schema": one} for kind, one in kinds.items()}} if kinds else {}
     )

@@ -1,5 +1,6 @@
 """Verbs: one function for each thing a caller may ask. Every door calls these and nothing else."""
 
+from billing_plugin.models.invoices import InvoiceFilter
 from billing_plugin.models.item_pages import Place
 from billing_plugin.models.usage import Usage
 from billing_plugin.operations.accounts import (
@@ -79,6 +80,16 @@ from billing_plugin.operations.forecasts import (
 from billing_plugin.operations.holds import capture, extend, get_hold, hold, list_holds, release
 from billing_plugin.operations.imports import ImportSummary, import_usage
 from billing_plugin.operations.integrations import connect, list_integrations, list_snapshots
+from billing_plugin.operations.invoices import (
+    Printed,
+    count_invoices,
+    finalize_invoices,
+    get_invoice,
+    list_invoices,
+    mark_invoice,
+    preview_invoice,
+    print_invoice,
+)
 from billing_plugin.operations.item_batches import StoredItems, store_items
 from billing_plugin.operations.item_filters import ItemFilter, SpendFilter
 from billing_plugin.operations.items import (
@@ -182,6 +193,7 @@ __all__ = [
     "FocusImport",
     "Forecast",
     "ImportSummary",
+    "InvoiceFilter",
     "ItemDraft",
     "ItemFilter",
     "ItemStored",
@@ -191,6 +203,7 @@ __all__ = [
     "Policy",
     "Preview",
     "PriceChange",
+    "Printed",
     "Rated",
     "RemovedMethod",
     "RunOut",
@@ -223,6 +236,7 @@ __all__ = [
     "check_status",
     "check_topup",
     "connect",
+    "count_invoices",
     "create_account",
     "create_category",
     "create_item",
@@ -236,6 +250,7 @@ __all__ = [
     "estimate_cost",
     "export_focus",
     "extend",
+    "finalize_invoices",
     "find_anomalies",
     "find_item",
     "forecast_month",
@@ -245,6 +260,7 @@ __all__ = [
     "get_category",
     "get_entry",
     "get_hold",
+    "get_invoice",
     "get_item",
     "get_limit",
     "get_limit_raise",
@@ -264,6 +280,7 @@ __all__ = [
     "list_entries",
     "list_holds",
     "list_integrations",
+    "list_invoices",
     "list_item_lines",
     "list_items",
     "list_keys",
@@ -278,8 +295,11 @@ __all__ = [
     "list_usage",
     "list_webhook_deliveries",
     "list_webhook_endpoints",
+    "mark_invoice",
     "operator",
     "preview_cost",
+    "preview_invoice",
+    "print_invoice",
     "prune_idempotency_keys",
     "rebuild_reports",
     "receive_message",

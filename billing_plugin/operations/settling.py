@@ -16,12 +16,14 @@ from billing_plugin.context import BY_ITSELF, Actor, write_transaction
 from billing_plugin.models import credits, events, topups
 from billing_plugin.models.ledger import Book, Movement
 from billing_plugin.models.topups import CREATED, FAILED, PROCESSING, REVIEW, SUCCEEDED, TopUp
+from billing_plugin.money import Money
+from billing_plugin.operations import invoicing
 from billing_plugin.operations.auto_outcomes import conclude, taken_back
+from billing_plugin.operations.invoicing import DISPUTED, RESTORED, RETURNED
 from billing_plugin.operations.till import open_book
 from billing_plugin.processors import processor
 from billing_plugin.processors.processor import WON, Payment
 
-RETURNED, DISPUTED, RESTORED = "topup_refund", "topup_dispute", "topup_restored"  # kinds of entries
 NEVER_ARRIVED = "never_arrived"
 ARRIVES_WITHIN = timedelta(hours=1)  # a request that is under way longer never arrives
 # How long until the processor is asked again: of an open top-up for ever, of one that was paid for
@@ -143,6 +145,7 @@ def _pay(book: Book, topup: TopUp, payment: Payment) -> None:
         bought = Movement("topup", topup.amount_nanos, None, topup.id, metadata=told)
         bought_id = credits.add(book, bought)
         _tell("topup.succeeded", topup, failure=None, payment_id=payment.payment_id)
+        invoicing.bill(topup, book.at)
     for fact in facts(payment):
         fact_id = f"{topup.processor} {fact.id}"
         if not topups.entered(fact_id):
@@ -150,6 +153,8 @@ def _pay(book: Book, topup: TopUp, payment: Payment) -> None:
             topups.remember(fact_id, topup.id, _enter(book, said, bought_id))
             if fact.kind in (RETURNED, DISPUTED):
                 taken_back(book, is_disputed=fact.kind == DISPUTED)
+            amount = Money(abs(fact.nanos), topup.currency)
+            invoicing.follow(topup, fact.kind, fact_id=fact_id, amount=amount, at=book.at)
     topups.change(
         topup, book.at, status=SUCCEEDED, payment_id=payment.payment_id, failure=None,
         **_asked(topup, book.at, _LATER, ends=True),

@@ -12,7 +12,8 @@ from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.dashboard.figures import units
 from billing_plugin.operations import Usage
 from tests.dashboard.reader import Element, Visitor, amounts, enter, rows
-from tests.dialects.faces import NATIVE, data
+from tests.dialects.faces import data
+from tests.dialects.routes import NATIVE
 from tests.factories import START, Caller, token_of
 
 # queries of the page, and what REST is asked for the same

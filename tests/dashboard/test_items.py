@@ -10,7 +10,8 @@ from flask import Flask
 
 from billing_plugin import Actor, Billing, operations
 from tests.dashboard.reader import PAGES, Visitor, amounts, enter, rows
-from tests.dialects.faces import NATIVE, data
+from tests.dialects.faces import data
+from tests.dialects.routes import NATIVE
 from tests.factories import START, Caller, token_of
 
 FILTERS = {

@@ -8,7 +8,8 @@ from flask import Flask
 from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.operations import Usage
 from tests.dashboard.reader import PAGES, Visitor, amounts, rows
-from tests.dialects.faces import NATIVE, data
+from tests.dialects.faces import data
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, account_with, token_of
 
 

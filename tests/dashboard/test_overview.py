@@ -10,7 +10,7 @@ from flask import Flask
 from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.operations import Usage
 from tests.dashboard.reader import Element, Visitor, amounts, enter, rows
-from tests.dialects.faces import NATIVE
+from tests.dialects.routes import NATIVE
 from tests.factories import START, Caller, Clock, account_with, token_of
 
 SCOPES = {

@@ -8,7 +8,8 @@ import pytest
 from flask import Flask
 
 from billing_plugin import Actor, Billing, Money, operations
-from tests.dialects.faces import NATIVE, assert_refused, data
+from tests.dialects.faces import assert_refused, data
+from tests.dialects.routes import NATIVE
 from tests.factories import SECRET_KEY, Caller, account_with, app_with, billing_on, token_of
 
 PAGES = "/billing"

@@ -11,7 +11,8 @@ from werkzeug.exceptions import ServiceUnavailable, TooManyRequests, default_exc
 
 from billing_plugin import Actor, Billing, operations
 from billing_plugin.errors import LimitExceeded, RateLimited, StorageUnavailable
-from tests.dialects.faces import CONDUIT, NATIVE, PREFIXES, SPIDERIQ, assert_refused
+from tests.dialects.faces import assert_refused
+from tests.dialects.routes import CONDUIT, NATIVE, PREFIXES, SPIDERIQ
 from tests.factories import Caller, app_with, token_of
 
 PATHS = {

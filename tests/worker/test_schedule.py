@@ -10,6 +10,8 @@ from threading import Barrier
 import pytest
 
 from billing_plugin import Actor, Billing, operations
+from tests.billed import invoices
+from tests.deeds import spend
 from tests.factories import Clock, account_with, billing_on
 from tests.receivers.servers import receiver
 from tests.telling import buy, deliveries, endpoint
@@ -68,6 +70,15 @@ def test_a_slot_is_taken_by_one_of_many(billing: Billing) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(one, range(8))) == 1
     assert origins(actor) == ["scheduled"]
+
+
+def test_months_that_are_over_are_closed(billing: Billing, clock: Clock) -> None:
+    actor = account_with(billing, "5")
+    spend(actor, "1")
+    clock.forward(days=40)
+    tick(billing)
+    tick(billing)
+    assert [one.cycle for one in invoices(actor)] == ["2026-03"]
 
 
 def test_a_database_that_is_away_is_said_and_survived(

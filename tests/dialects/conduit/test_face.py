@@ -6,7 +6,8 @@ import re
 
 from billing_plugin import Actor, Billing
 from billing_plugin.dialects.conduit.face import Conduit
-from tests.dialects.faces import CONDUIT, assert_refused, fits
+from tests.dialects.faces import assert_refused, fits
+from tests.dialects.routes import CONDUIT
 from tests.factories import Caller, app_with, token_of
 
 

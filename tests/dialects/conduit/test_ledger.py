@@ -10,7 +10,8 @@ import pytest
 from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.dialects.conduit.ledger import BALANCE, LEDGER
 from billing_plugin.operations import Usage
-from tests.dialects.faces import CONDUIT, fits
+from tests.dialects.faces import fits
+from tests.dialects.routes import CONDUIT
 from tests.factories import Caller
 
 

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from billing_plugin import Actor, Billing, operations
 from billing_plugin.dialects.native.accounts import ACCOUNT
-from tests.dialects.faces import DESK, NATIVE, assert_refused, data, fits, staffed
+from tests.dialects.faces import DESK, assert_refused, data, fits, staffed
 from tests.dialects.native.test_tables import rows_of
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, account_with, app_with
 
 ONE, ALL = f"{NATIVE}/account", f"{NATIVE}/accounts"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from billing_plugin.dialects.native.audit import CHANGE
-from tests.dialects.faces import NATIVE, data, fits
+from tests.dialects.faces import data, fits
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller
 
 PATH = f"{NATIVE}/changes"

@@ -7,7 +7,8 @@ from datetime import timedelta
 from billing_plugin import Actor
 from billing_plugin.dialects.native.auto_topups import AUTO_TOPUP, REMOVED
 from tests.deeds import spend
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
+from tests.dialects.routes import NATIVE
 from tests.factories import START, Caller, account_with, app_with, billing_on, token_of
 
 PATH = f"{NATIVE}/auto-topup"

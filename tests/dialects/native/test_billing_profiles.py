@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from billing_plugin.dialects.native.billing_profiles import PROFILE
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller
 
 PATH = f"{NATIVE}/billing-profile"

@@ -7,7 +7,8 @@ from typing import Any
 from billing_plugin import Billing
 from billing_plugin.dialects.native.categories import CATEGORY
 from billing_plugin.dialects.native.shapes import REMOVED
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, Clock, account_with, app_with, token_of
 
 PATH = f"{NATIVE}/categories"

@@ -8,7 +8,8 @@ import pytest
 
 from billing_plugin import Actor, Billing
 from billing_plugin.dialects.native.ledger import ENTRY
-from tests.dialects.faces import DESK, NATIVE, assert_refused, data, fits, staffed
+from tests.dialects.faces import DESK, assert_refused, data, fits, staffed
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller
 
 USE = {"model": "m", "cost": "3.00"}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.dialects.native.credits import CREDITS
 from billing_plugin.dialects.native.ledger import ENTRY
-from tests.dialects.faces import DESK, NATIVE, assert_refused, data, fits, staffed
+from tests.dialects.faces import DESK, assert_refused, data, fits, staffed
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, Clock
 
 PATH, POSTPAID = f"{NATIVE}/credits", f"{NATIVE}/account/postpaid"

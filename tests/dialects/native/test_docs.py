@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from billing_plugin import Billing
 from billing_plugin.dialects.native.docs import STATIC
-from tests.dialects.faces import NATIVE
+from tests.dialects.routes import NATIVE
 from tests.factories import app_with
 
 DOCS = f"{NATIVE}/docs"

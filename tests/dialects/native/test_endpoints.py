@@ -9,7 +9,8 @@ import pytest
 from billing_plugin import Actor, Billing, operations
 from billing_plugin.dialects.native.accounts import ACCOUNT
 from billing_plugin.dialects.native.endpoints import DELIVERY, ENDPOINT, REPLAY
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, app_with, token_of
 from tests.telling import buy
 

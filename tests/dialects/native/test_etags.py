@@ -9,7 +9,8 @@ from flask import Flask
 
 from billing_plugin.dialects.native.etags import expected_revisions, tagged
 from billing_plugin.dialects.wire import reply
-from tests.dialects.faces import NATIVE, assert_refused, data
+from tests.dialects.faces import assert_refused, data
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller
 
 PATH = f"{NATIVE}/limits"

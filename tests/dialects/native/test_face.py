@@ -10,18 +10,8 @@ from flask import Flask
 from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.dialects.native.face import ERROR, Strict, native, ok
 from billing_plugin.dialects.openapi import TEXT
-from tests.dialects.faces import (
-    NATIVE,
-    ROUTES,
-    Asker,
-    Route,
-    assert_refused,
-    busy_account,
-    data,
-    every_row,
-    fits,
-    ids_of,
-)
+from tests.dialects.faces import Asker, assert_refused, busy_account, data, every_row, fits, ids_of
+from tests.dialects.routes import NATIVE, ROUTES, Route
 from tests.factories import Caller, account_with, app_with, token_of
 
 USE = {"model": "m", "cost": "60.00"}

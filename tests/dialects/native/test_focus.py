@@ -13,7 +13,8 @@ from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.dialects.native.focus import IMPORTED
 from billing_plugin.money import Exact
 from billing_plugin.operations import Usage
-from tests.dialects.faces import NATIVE, assert_refused, data, fits, staffed
+from tests.dialects.faces import assert_refused, data, fits, staffed
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, app_with, billing_on, token_of
 from tests.focus_files import GOOD, file_of, good_file
 from tests.focus_rules import complaints

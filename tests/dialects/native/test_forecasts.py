@@ -17,8 +17,9 @@ from billing_plugin.dialects.native.forecasts import (
     Foreseen,
 )
 from tests.deeds import spend
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
 from tests.dialects.native.test_tables import table
+from tests.dialects.routes import NATIVE
 from tests.factories import START, Caller, app_with, token_of
 from tests.operations.spending import TODAY, before, enter
 

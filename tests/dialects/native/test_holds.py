@@ -8,7 +8,8 @@ import pytest
 
 from billing_plugin import Billing
 from billing_plugin.dialects.native.holds import CAPTURE, HOLD
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, Clock
 
 PATH = f"{NATIVE}/holds"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.dialects.native.ledger import BALANCE, ENTRY, PAST_BALANCE
 from billing_plugin.operations import Usage
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, Clock, account_with, app_with, token_of
 
 

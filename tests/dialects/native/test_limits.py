@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from billing_plugin.dialects.native.limits import LIMIT, NOTICE, REMOVED
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller
 
 PATH = f"{NATIVE}/limits"

@@ -14,7 +14,8 @@ from billing_plugin.dialects.native.paging import Listing, pages
 from billing_plugin.dialects.openapi import TEXT
 from billing_plugin.operations import Usage
 from billing_plugin.vault import new_key
-from tests.dialects.faces import DESK, NATIVE, PRICE, ROUTES, assert_refused, data, fits, staffed
+from tests.dialects.faces import DESK, assert_refused, data, fits, staffed
+from tests.dialects.routes import NATIVE, PRICE, ROUTES
 from tests.factories import Caller, account_with, app_with, billing_on, token_of
 
 LISTS = (

@@ -8,7 +8,8 @@ import pytest
 
 from billing_plugin import Actor, Billing
 from billing_plugin.dialects.native.payment_methods import METHOD, REMOVED_METHOD, SETUP
-from tests.dialects.faces import NATIVE, assert_refused, data, fits, method_of
+from tests.dialects.faces import assert_refused, data, fits, method_of
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, Clock, account_with, app_with, billing_on, token_of
 
 PATH = f"{NATIVE}/payment-methods"

@@ -8,7 +8,8 @@ import pytest
 
 from billing_plugin import Actor, Billing
 from billing_plugin.dialects.native.prices import PRICE
-from tests.dialects.faces import DESK, NATIVE, assert_refused, data, fits, staffed
+from tests.dialects.faces import DESK, assert_refused, data, fits, staffed
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, Clock, account_with, app_with, token_of
 
 PATH = f"{NATIVE}/prices"

@@ -7,7 +7,8 @@ import pytest
 from billing_plugin import Actor, Billing, operations
 from billing_plugin.dialects.native.limits import LIMIT
 from billing_plugin.dialects.native.raises import RAISE
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, Clock, app_with
 
 BODY = {"amount": "5", "lastsS": 3600, "reason": "a long night"}

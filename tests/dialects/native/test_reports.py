@@ -9,7 +9,8 @@ import pytest
 from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.dialects.native.reports import BREAKDOWN, SUMMARY, TREND, Report
 from billing_plugin.operations import Usage
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, app_with, token_of
 
 PATH = f"{NATIVE}/reports"

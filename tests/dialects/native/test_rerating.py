@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from billing_plugin import Actor, Billing
 from billing_plugin.dialects.native.rerating import RERATING
-from tests.dialects.faces import DESK, NATIVE, USE, assert_refused, data, fits, staffed
+from tests.dialects.faces import DESK, assert_refused, data, fits, staffed
+from tests.dialects.routes import NATIVE, USE
 from tests.factories import Caller
 
 PATH = f"{NATIVE}/usage/rerating"

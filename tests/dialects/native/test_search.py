@@ -8,8 +8,9 @@ from urllib.parse import quote
 import pytest
 
 from billing_plugin.dialects.native.items import ITEM
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
 from tests.dialects.native.test_tables import table
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller
 
 PATH = f"{NATIVE}/search"

@@ -11,8 +11,8 @@ import pytest
 from billing_plugin import Actor, Money, operations
 from billing_plugin.dialects.native.series import GROUP, Report
 from billing_plugin.operations import Usage
-from tests.dialects.faces import NATIVE
 from tests.dialects.native.test_tables import table
+from tests.dialects.routes import NATIVE
 from tests.factories import START, Caller
 
 QUERY = "/api/v1/billing/reports/series?from=2026-03-08&to=2026-03-10"

@@ -8,8 +8,9 @@ from billing_plugin import Actor, Money, operations
 from billing_plugin.dialects.native.spend import SPEND
 from billing_plugin.operations import Usage
 from billing_plugin.periods import parse_time
-from tests.dialects.faces import NATIVE, data, fits
+from tests.dialects.faces import data, fits
 from tests.dialects.native.test_tables import table
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller
 
 PATH = f"{NATIVE}/spend"

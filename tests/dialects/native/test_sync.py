@@ -6,7 +6,8 @@ import pytest
 
 from billing_plugin import Actor, operations
 from billing_plugin.dialects.native.sync import SYNC_JOB
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, Clock
 
 PATH = f"{NATIVE}/sync"

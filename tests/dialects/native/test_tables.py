@@ -12,7 +12,8 @@ import pytest
 from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.money import Exact
 from billing_plugin.operations import ItemDraft, Usage
-from tests.dialects.faces import NATIVE, assert_refused, data
+from tests.dialects.faces import assert_refused, data
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller
 from tests.operations.spending import before, enter
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from billing_plugin.dialects.native.topups import TOPUP
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller, account_with, app_with, billing_on, token_of
 
 PATH = f"{NATIVE}/topups"

@@ -9,7 +9,8 @@ import pytest
 from billing_plugin.dialects.native.shapes import QUANTITIES
 from billing_plugin.dialects.native.usage import BATCH, RECORD, USAGE
 from billing_plugin.dialects.wire import camel
-from tests.dialects.faces import NATIVE, assert_refused, data, fits
+from tests.dialects.faces import assert_refused, data, fits
+from tests.dialects.routes import NATIVE
 from tests.factories import Caller
 
 ONE, MANY = f"{NATIVE}/usage", f"{NATIVE}/usage/batch"

@@ -6,7 +6,8 @@ import pytest
 
 from billing_plugin import Actor, Billing
 from billing_plugin.dialects.spideriq.face import SpiderIQ
-from tests.dialects.faces import SPIDERIQ, assert_refused, fits
+from tests.dialects.faces import assert_refused, fits
+from tests.dialects.routes import SPIDERIQ
 from tests.factories import Caller, app_with, token_of
 
 PATH = f"{SPIDERIQ}/sync-billing"

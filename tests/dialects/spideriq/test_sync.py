@@ -6,7 +6,8 @@ from typing import Any
 
 from billing_plugin import Actor, operations
 from billing_plugin.dialects.spideriq.sync import REPORT
-from tests.dialects.faces import SPIDERIQ, fits
+from tests.dialects.faces import fits
+from tests.dialects.routes import SPIDERIQ
 from tests.factories import Caller
 
 PATH = f"{SPIDERIQ}/sync-billing"
