@@ -1,7 +1,7 @@
 """Telling webhook endpoints: events are spread to them, and each delivery is tried until received.
 
-At least once: what was sent and not marked, because the process died, is sent again within a minute,
-under the same id. Nothing is sent inside a transaction. Order is not kept.
+At least once: what was sent and not marked, because the process died, is sent again within a
+minute, under the same id. Nothing is sent inside a transaction. Order is not kept.
 """
 
 from __future__ import annotations
