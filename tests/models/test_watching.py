@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,6 +13,7 @@ from billing_plugin.models import moves
 from billing_plugin.models.events import Event
 from billing_plugin.operations import Submission, Usage
 from tests.deeds import adjust, capture, hold, release, spend
+from tests.factories import account_with, billing_on
 
 
 def told(billing: Billing) -> list[tuple[str, str]]:
@@ -119,3 +121,17 @@ def test_as_often_as_it_falls(billing: Billing, actor: Actor, seed: int) -> None
 def test_another_currency_is_refused(actor: Actor) -> None:
     with pytest.raises(InvalidRequest):
         operations.set_low_balance(actor, str(actor.account_id), Money.parse("5", "EUR"))
+
+
+def test_many_who_cross_at_once_tell_once(database_url: str) -> None:
+    """By the clock of the wall, as only then the quick way and the queue are what they are."""
+    billing = billing_on(database_url)
+    actor = account_with(billing, "100")
+    watch(actor, "50")
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: spend(actor, "1"), range(90)))
+    assert len(told(billing)) == 1
+    adjust(billing, actor, "60")
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: spend(actor, "1"), range(60)))
+    assert len(told(billing)) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -124,3 +125,10 @@ def test_too_little_money_is_no_limit(billing: Billing, actor: Actor) -> None:
     with pytest.raises(InsufficientFunds):
         spend(actor, "101")
     assert told(billing) == []
+
+
+def test_many_who_are_refused_at_once_tell_once(billing: Billing, actor: Actor) -> None:
+    limit(actor, "10")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: refused(actor), range(24)))
+    assert len(told(billing)) == 1

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from billing_plugin.receivers import post
 from billing_plugin.receivers.http import MAX_ANSWER_BYTES, USER_AGENT
@@ -146,3 +153,64 @@ def test_a_name_is_looked_up_once_and_what_was_checked_is_told(
     url = there.url.replace("127.0.0.1", "turning.example.com")
     assert post(letter(url, local=True)) == Answer(None, "unreachable")
     assert (asked, there.received) == (["turning.example.com"], [])
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for `localhost` that nobody but its own test trusts, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "certificate.pem"
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    path.write_bytes(private + made.public_bytes(pem))
+    return path
+
+
+@pytest.fixture
+def over_tls(there: Receiver, certificate: Path) -> str:
+    """The receiver's URL by its name, over TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    there.server.socket = context.wrap_socket(there.server.socket, server_side=True)
+    return there.url.replace("http://127.0.0.1", "https://localhost")
+
+
+def test_a_certificate_that_nobody_trusts(there: Receiver, over_tls: str) -> None:
+    assert post(letter(over_tls)) == Answer(None, "unreachable")
+    assert there.received == []
+
+
+def test_a_certificate_is_held_against_the_name(
+    there: Receiver, over_tls: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the connection is made to the address that was checked."""
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(certificate))
+    assert post(letter(over_tls)) == Answer(200)
+    assert len(there.received) == 1
+    by_address = over_tls.replace("localhost", "127.0.0.1")
+    assert post(letter(by_address)) == Answer(None, "unreachable")
+    assert len(there.received) == 1
+
+
+def test_whoever_is_silent_within_tls_is_cut_off(
+    there: Receiver, over_tls: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(certificate))
+    for there.how in ("silent", "drip"):
+        assert post(letter(over_tls, timeout_s=1)) == Answer(None, "timeout")
+        assert gone_quiet()
+    assert len(there.received) == 2
