@@ -425,6 +425,12 @@ def test_whose_rule_it_is(billing: Billing, buyer: Actor) -> None:
         operations.sweep_auto_topups(buyer)
 
 
+def test_who_may_write_need_not_read(buyer: Actor) -> None:
+    writer = buyer._replace(scopes=frozenset({"topups:write"}))
+    assert rule(writer, "20").rule.amount == Money.parse("20")
+    assert operations.remove_auto_topup(writer, str(buyer.account_id))
+
+
 def test_who_changed_a_rule_is_kept(buyer: Actor) -> None:
     rule(buyer, "20")
     operations.remove_auto_topup(buyer, str(buyer.account_id))
