@@ -36,6 +36,14 @@ def buy(actor: Actor, units: str, **said: Any) -> Any:
     return operations.top_up(actor, str(actor.account_id), Money.parse(units), **said)
 
 
+def buy_by_itself(actor: Actor, units: str) -> None:
+    """One top-up that a rule demands."""
+    mine = str(actor.account_id)
+    threshold = operations.check_balance(actor, mine).available + Money.parse("1")
+    operations.set_auto_topup(actor, mine, Money.parse(units), threshold=threshold)
+    operations.remove_auto_topup(actor, mine)
+
+
 def preview(actor: Actor) -> Invoice:
     """The draft of the running month."""
     return operations.preview_invoice(actor, str(actor.account_id))

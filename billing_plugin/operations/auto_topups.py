@@ -77,11 +77,7 @@ class _Refused(NamedTuple):
 def get_auto_topup(actor: Actor, account_id: str) -> AutoTopUpState | None:
     """The account's rule and how it fares; None where it has none. Raises NotFound."""
     del actor
-    account = accounts.get(account_id)
-    rule = auto_topups.find(account_id)
-    if rule is None:
-        return None
-    return AutoTopUpState(rule, auto_topups.in_flight(account_id), account.topup_due_at)
+    return _state(account_id)
 
 
 @operation(scope="topups:write", effect="writes")
@@ -123,7 +119,7 @@ def set_auto_topup(
         rule = auto_topups.find(account_id)
         _take_up(book, rule)
         _note(actor, book, "auto_topup.set", before=before, after=rule)
-    return get_auto_topup(actor, account_id)
+    return _state(account_id)
 
 
 @operation(scope="topups:write", effect="writes")
@@ -163,6 +159,14 @@ def sweep_auto_topups(actor: Actor) -> list[str]:
     for account_id in found:
         auto_topups.wake(account_id)
     return found
+
+
+def _state(account_id: str) -> AutoTopUpState | None:
+    account = accounts.get(account_id)
+    rule = auto_topups.find(account_id)
+    if rule is None:
+        return None
+    return AutoTopUpState(rule, auto_topups.in_flight(account_id), account.topup_due_at)
 
 
 def _check(threshold: Money, caps: Caps) -> None:

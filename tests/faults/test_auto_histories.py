@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from billing_plugin import Actor, Billing, Money, errors, operations
+from billing_plugin.models import auto_topups
+from billing_plugin.models.ledger import Book
 from billing_plugin.models.topups import OPEN, TopUp
 from billing_plugin.operations import AutoTopUpState, Caps
 from billing_plugin.processors import fake
@@ -160,17 +162,39 @@ def system(database_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_random_history(system: Billing, clock: Clock, seed: int) -> None:
-    history = History(system, clock, seed)
+    _plays(History(system, clock, seed))
+
+
+# How the product may be broken, and a history that shows it.
+BROKEN: dict[str, tuple[Any, str, Any, int]] = {
+    "two at once": (auto_topups, "in_flight", lambda _: None, 8),
+    "no caps": (auto_topups, "bought", lambda *_: auto_topups.Bought(0, 0), 1),
+    "no sweeper": (operations, "sweep_auto_topups", lambda _: [], 1),
+    "no mark": (Book, "_watch", lambda _: None, 2),
+}
+
+
+@pytest.mark.parametrize("way", BROKEN)
+def test_a_broken_product_is_noticed(
+    system: Billing, clock: Clock, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    owner, name, instead, seed = BROKEN[way]
+    monkeypatch.setattr(owner, name, instead)
+    with pytest.raises(AssertionError):
+        _plays(History(system, clock, seed))
+
+
+def _plays(history: History) -> None:
     for step in range(STEPS):
         history.acts()
         assert _wrong(history.topups()) == [], step
     history.finds_jobs()
     history.hurries()
     for _ in range(12):  # the sweeper runs: whatever is due is bought
-        tick(system)
+        tick(history.billing)
         assert history.why_not() in NOT_DUE
         assert _wrong(history.topups()) == []
-        clock.forward(minutes=history.chance.choice([5, 700]))
+        history.clock.forward(minutes=history.chance.choice([5, 700]))
     assert history.topups()
 
 

@@ -144,8 +144,9 @@ def _prepared(name: str, billing: Billing, actor: Actor) -> str:
     if name in ("rotate_webhook_secret", "replay_delivery", "replay_events"):
         endpoint_id = operations.add_webhook_endpoint(actor, account_id, HOOK).id
         operations.top_up(actor, account_id, Money.parse("5"))
-        operations.spread_event(billing.operator(), _only_event(billing))
-        [delivery] = operations.list_webhook_deliveries(actor, account_id, endpoint_id)
+        for event_id in _events(billing):
+            operations.spread_event(billing.operator(), event_id)
+        [delivery, *_] = operations.list_webhook_deliveries(actor, account_id, endpoint_id)
         return f"{endpoint_id} {delivery.id}"
     if "raise" in name:
         limit_id = operations.set_limit(actor, account_id, Money.parse("50")).limit.id
@@ -158,10 +159,9 @@ def _prepared(name: str, billing: Billing, actor: Actor) -> str:
     return ""
 
 
-def _only_event(billing: Billing) -> str:
+def _events(billing: Billing) -> list[str]:
     with billing.instance.active():
-        [event_id] = events.left_behind(2)
-        return event_id
+        return events.left_behind(9)
 
 
 def _parameters(function: Any) -> tuple[str, ...]:

@@ -13,10 +13,10 @@ from billing_plugin import Actor, Billing, Money, errors, operations
 from billing_plugin.context import write_transaction
 from billing_plugin.models import accounts
 from billing_plugin.models.topups import TopUp
-from billing_plugin.operations import AutoTopUpState, Caps
+from billing_plugin.operations import AutoTopUpState, Caps, group
 from billing_plugin.processors import fake
 from tests.books import complaints, everything
-from tests.deeds import adjust, balance, capture, hold, limit, newest, refused, release, spend
+from tests.deeds import adjust, balance, capture, give, hold, limit, newest, refused, release, spend
 from tests.factories import START, Clock, account_with, billing_on
 from worker.schedule import tick
 
@@ -102,6 +102,38 @@ def test_what_is_held_is_not_available(buyer: Actor) -> None:
     assert amounts(buyer) == ["10.00"]
     release(buyer, held)
     assert (amounts(buyer), balance(buyer)[0]) == (["10.00"], "30.00")
+
+
+def test_credit_that_expires_leaves_too_little(
+    billing: Billing, buyer: Actor, clock: Clock
+) -> None:
+    give(billing, buyer, "10", expires_at=START + timedelta(hours=1))
+    spend(buyer, "6")
+    rule(buyer, threshold="22")
+    clock.forward(hours=2)
+    hold(buyer, "0.01")
+    assert (amounts(buyer), balance(buyer)[0]) == (["10.00"], "30.00")
+
+
+def test_only_the_debit_that_crosses_leaves_the_quick_way(
+    buyer: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A charge costs no statement more, with a rule or without one."""
+    asked, generally = list[str](), group._generally
+
+    def noted(account_id: str, wishes: Any) -> Any:
+        asked.append(account_id)
+        return generally(account_id, wishes)
+
+    monkeypatch.setattr(group, "_generally", noted)
+    ways = []
+    for units in ("10", "5", "1", "1", "10"):
+        spend(buyer, units)
+        ways.append(len(asked))
+    assert ways == [0, 0, 1, 1, 2]  # bought at the third, below again at the fifth
+    assert amounts(buyer) == ["10.00"]
+    spend(buyer, "1")
+    assert len(asked) == 2  # marked: it waits for the cool-down
 
 
 def test_a_debit_of_the_hosts_own_transaction_buys_after_its_commit(
@@ -391,6 +423,12 @@ def test_whose_rule_it_is(billing: Billing, buyer: Actor) -> None:
         operations.run_auto_topup(buyer, str(buyer.account_id))
     with pytest.raises(errors.Forbidden):
         operations.sweep_auto_topups(buyer)
+
+
+def test_who_may_write_need_not_read(buyer: Actor) -> None:
+    writer = buyer._replace(scopes=frozenset({"topups:write"}))
+    assert rule(writer, "20").rule.amount == Money.parse("20")
+    assert operations.remove_auto_topup(writer, str(buyer.account_id))
 
 
 def test_who_changed_a_rule_is_kept(buyer: Actor) -> None:

@@ -19,6 +19,7 @@ from billing_plugin.operations import invoices as module
 from tests.billed import (
     allow,
     buy,
+    buy_by_itself,
     figures,
     finalize,
     invoices,
@@ -260,7 +261,7 @@ def test_a_filter_finds_what_it_says(billing: Billing, clock: Clock) -> None:
     buy(actor, "5")
     spend(actor, "1")
     clock.forward(days=30)
-    buy(actor, "6", attended=False)
+    buy_by_itself(actor, "6")
     finalize(billing)
     mine = str(actor.account_id)
 

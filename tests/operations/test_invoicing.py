@@ -15,7 +15,7 @@ from billing_plugin.models.invoices import Invoice
 from billing_plugin.operations import invoicing
 from billing_plugin.operations.topups import ask
 from billing_plugin.processors.processor import Dispute, Payment, Refund
-from tests.billed import buy, figures, invoices
+from tests.billed import buy, buy_by_itself, figures, invoices
 from tests.books import complaints
 from tests.factories import Clock, account_with, billing_on
 from tests.operations.test_settling import PAID, SLOW, Purchase, disputed, refunded
@@ -55,10 +55,10 @@ def test_a_top_up_has_an_invoice_from_when_it_is_credited(purchase: Purchase) ->
     assert [line[:5] for line in invoice.lines] == [("topup", 1, "10.00", 10**10, 1000)]
 
 
-def test_what_nobody_attended_was_bought_automatically(billing: Billing) -> None:
+def test_what_a_rule_demanded_was_bought_automatically(billing: Billing) -> None:
     actor = account_with(billing)
-    buy(actor, "5", attended=False)
-    buy(actor, "6")
+    buy_by_itself(actor, "5")
+    buy(actor, "6", attended=False)
     assert [one.origin for one in invoices(actor)] == ["auto", "manual"]
 
 
