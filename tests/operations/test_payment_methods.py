@@ -185,7 +185,17 @@ def removed(billing: Billing, actor: Actor) -> str:
     return method_id
 
 
-ACTS: dict[str, Callable[[Actor, str], Any]] = {"prefer": prefer, "remove": remove, "buy": buy}
+def demand(actor: Actor, method_id: str) -> Any:
+    """By a rule that buys at once."""
+    five = Money.parse("5")
+    return operations.set_auto_topup(
+        actor, str(actor.account_id), five, threshold=five, payment_method=method_id
+    )
+
+
+ACTS: dict[str, Callable[[Actor, str], Any]] = {
+    "prefer": prefer, "remove": remove, "buy": buy, "demand": demand,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("act", ACTS)
