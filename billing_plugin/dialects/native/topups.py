@@ -15,7 +15,7 @@ from billing_plugin.dialects.native.face import idempotency_key, native, ok
 from billing_plugin.dialects.native.paging import pages
 from billing_plugin.dialects.native.shapes import MONEY, AmountBody, Flag, amount_of, money
 from billing_plugin.dialects.native.tables import ListQuery, Rows, listed
-from billing_plugin.dialects.openapi import TEXT, TIME, nullable, shape, word
+from billing_plugin.dialects.openapi import FLAG, TEXT, TIME, nullable, shape, word
 from billing_plugin.operations.topups import STATUSES
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class TopUpBody(AmountBody):
 TOPUP = shape(
     "TopUp",
     "One purchase. `unknown`: the processor is being asked what became of it; `review`: what it"
-    " says is not what was asked for. A `clientSecret` is there where the payer must confirm, and"
-    " is told once: in the answer to the purchase, and to a check.",
+    " says is not what was asked for; `automatic`: a rule bought it. A `clientSecret` is there"
+    " where the payer must confirm, and is told once: to whoever buys, and to a check.",
     optional=("clientSecret",),
     id=TEXT,
     status=word(*STATUSES),
@@ -44,6 +44,7 @@ TOPUP = shape(
     paymentMethod=TEXT,
     paymentId=nullable(TEXT),
     failure=nullable(TEXT),
+    automatic=FLAG,
     createdAt=TIME,
     updatedAt=TIME,
     clientSecret=TEXT,
@@ -104,6 +105,7 @@ def _shape(topup: TopUp) -> dict[str, Any]:
         "paymentMethod": topup.payment_method,
         "paymentId": topup.payment_id,
         "failure": topup.failure,
+        "automatic": bool(topup.automatic),
         "createdAt": topup.created_at,
         "updatedAt": topup.updated_at,
     }

@@ -28,6 +28,7 @@ def test_a_top_up(call: Caller) -> None:
         "paymentMethod": "default",
         "paymentId": made["paymentId"],
         "failure": None,
+        "automatic": False,
         "createdAt": "2026-03-09T14:32:00.000Z",
         "updatedAt": "2026-03-09T14:32:00.000Z",
     }
