@@ -7,12 +7,16 @@ from typing import Any
 from billing_plugin import Actor, Billing, Money, operations
 from billing_plugin.models.deliveries import Delivery
 from billing_plugin.models.endpoints import WebhookEndpoint
+from billing_plugin.models.events import Event
+from billing_plugin.signals import NAMES
 
 
 def endpoint(actor: Actor, url: str, *events: str) -> WebhookEndpoint:
-    """Adds an endpoint for those events (none: all)."""
+    """Adds an endpoint for those events; none: all but those of invoices, so that who buys makes
+    one."""
     mine = str(actor.account_id)
-    return operations.add_webhook_endpoint(actor, mine, url, events=events or ("*",))
+    chosen = events or [name for name in NAMES if name != "invoice.finalized"]
+    return operations.add_webhook_endpoint(actor, mine, url, events=chosen)
 
 
 def see(actor: Actor, found: WebhookEndpoint) -> WebhookEndpoint:
@@ -23,6 +27,13 @@ def see(actor: Actor, found: WebhookEndpoint) -> WebhookEndpoint:
 def buy(actor: Actor, **said: Any) -> str:
     """Has topup.succeeded told; the top-up's id."""
     return operations.top_up(actor, str(actor.account_id), Money.parse("5"), **said).id
+
+
+def bought(billing: Billing) -> list[str]:
+    """The ids of what was told of purchases, in order."""
+    with billing.instance.active():
+        found = Event.select().where(Event.name == "topup.succeeded").order_by(Event.id)
+        return [event.id for event in found]
 
 
 def sweep(billing: Billing) -> list[str]:

@@ -10,13 +10,12 @@ from datetime import UTC, datetime
 import pytest
 
 from billing_plugin import Billing, operations
-from billing_plugin.models.events import Event
 from billing_plugin.models.topups import TopUp
 from tests.books import complaints
 from tests.factories import SECRET_KEY, Clock, account_with, billing_on
 from tests.faults.teller import KILLED, POINTS
 from tests.receivers.servers import receiver
-from tests.telling import deliveries, endpoint, sweep
+from tests.telling import bought, deliveries, endpoint, sweep
 
 
 def kill_at(point: str, url: str, account_id: str) -> int:
@@ -43,15 +42,14 @@ def test_a_process_that_dies(database_url: str, point: str) -> None:
         died = kill_at(point, database_url, account_id)
         assert died == (KILLED if POINTS[point] else 0)
         told_before = set(there.ids)
-        with billing.instance.active():
-            committed = {event.id for event in Event.select()}
+        committed = set(bought(billing))
         assert told_before <= committed
         settle(billing, clock)
+        [event_id] = bought(billing)
         with billing.instance.active():
-            [event] = Event.select()
             [topup] = TopUp.select()
-        assert committed <= {event.id}
-        assert set(there.ids) == {event.id}
+        assert committed <= {event_id}
+        assert set(there.ids) == {event_id}
         assert 1 <= len(there.ids) <= 2
         assert {one.body for one in there.received} == {there.received[0].body}
         assert there.received[0].told["data"]["topupId"] == topup.id

@@ -22,7 +22,7 @@ def delivery_id(billing: Billing, actor: Actor) -> str:
     endpoint(actor, "https://hooks.example.com/in")
     buy(actor)
     with billing.instance.active():
-        [event_id] = events.left_behind(2)
+        [event_id] = events.left_behind(1)
         assert operations.spread_event(billing.operator(), event_id) == 1
         [found] = deliveries.of_event(event_id)
     return found

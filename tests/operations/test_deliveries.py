@@ -11,12 +11,11 @@ import pytest
 from billing_plugin import Actor, Billing, operations
 from billing_plugin.errors import ConfigurationError, Conflict, InvalidRequest, NotFound
 from billing_plugin.models.deliveries import DELIVERED, FAILED, PENDING, Delivery
-from billing_plugin.models.events import Event
 from billing_plugin.operations import deliveries as operation
 from billing_plugin.operations.deliveries import WAITS_S, wait_after
 from tests.factories import START, Clock, account_with, billing_on
 from tests.receivers.servers import Receiver, receiver
-from tests.telling import buy, deliveries, endpoint, see, sweep
+from tests.telling import bought, buy, deliveries, endpoint, see, sweep
 
 
 @pytest.fixture
@@ -232,12 +231,10 @@ def test_what_a_disabled_endpoint_missed_is_replayed(
     enable(True)
     assert replay(1, 3) == 2
     sweep(billing)
-    with billing.instance.active():
-        events = [event.id for event in Event.select().order_by(Event.id)]
-    assert sorted(there.ids) == events[1:3]
+    assert sorted(there.ids) == bought(billing)[1:3]
     assert replay(0, 4) == 4
     sweep(billing)
-    assert sorted(there.ids) == sorted([*events, *events[1:3]])
+    assert sorted(there.ids) == sorted([*bought(billing), *bought(billing)[1:3]])
 
 
 def test_many_are_replayed_part_by_part(
@@ -291,11 +288,10 @@ def test_bad_requests(actor: Actor, there: Receiver) -> None:
 def test_of_many_workers_one_sends(billing: Billing, actor: Actor, there: Receiver) -> None:
     endpoint(actor, there.url)
     buy(actor)
-    with billing.instance.active():
-        [event] = Event.select()
+    [event_id] = bought(billing)
     with ThreadPoolExecutor(8) as pool:
         spread = list(
-            pool.map(lambda _: operations.spread_event(billing.operator(), event.id), range(8))
+            pool.map(lambda _: operations.spread_event(billing.operator(), event_id), range(8))
         )
         assert sorted(spread) == [0] * 7 + [1]
         with billing.instance.active():
@@ -327,13 +323,14 @@ def test_with_a_queue_jobs_are_handed_on(database_url: str, clock: Clock) -> Non
     billing.instance.enqueue = lambda job, about: given.append((job, about))
     made = endpoint(actor, "https://hooks.example.com/in")
     buy(actor)
-    [(job, event_id)] = given
-    assert job == "worker.jobs.spread_event"
-    assert operations.spread_event(billing.operator(), event_id) == 1
+    jobs = given[:]  # one for what was bought, one for its invoice
+    assert [job for job, _ in jobs] == ["worker.jobs.spread_event"] * 2
+    spread = [operations.spread_event(billing.operator(), event_id) for _, event_id in jobs]
+    assert spread == [1, 0]
     [delivery] = deliveries(actor, made)
-    assert given[1:] == [("worker.jobs.deliver_event", delivery.id)]
+    assert given[2:] == [("worker.jobs.deliver_event", delivery.id)]
     assert sweep(billing) == [delivery.id]
-    assert given[2:] == given[1:2]
+    assert given[3:] == given[2:3]
 
 
 def test_no_secret_is_logged(

@@ -32,8 +32,8 @@ def test_a_top_up_that_is_settled_often_is_told_once(billing: Billing, actor: Ac
     for _ in range(3):
         operations.check_topup(actor, str(actor.account_id), topup_id)
         operations.reconcile_topups(billing.operator())
-    [(name, data)] = told(billing)
-    assert name == "topup.succeeded"
+    [(_, data), _] = told(billing)
+    assert names(billing) == ["topup.succeeded", "invoice.finalized"]
     assert data["topupId"] == topup_id
     assert data["amount"] == {"amount": "5.00", "currency": "USD"}
     assert (data["processor"], data["failure"]) == ("fake", None)
@@ -55,7 +55,7 @@ def test_one_whose_answer_is_lost_is_told_when_it_is_known(
     assert told(billing) == []
     clock.forward(minutes=10)
     operations.reconcile_topups(billing.operator())
-    assert names(billing) == ["topup.succeeded"]
+    assert names(billing) == ["topup.succeeded", "invoice.finalized"]
 
 
 def test_one_that_never_arrived(billing: Billing, actor: Actor, clock: Clock) -> None:
@@ -75,7 +75,7 @@ def test_one_that_waits_for_its_payer(
     assert told(billing) == []
     monkeypatch.setattr(fake, "WAITS_S", 0)
     operations.check_topup(actor, str(actor.account_id), topup_id)
-    assert names(billing) == ["topup.succeeded"]
+    assert names(billing) == ["topup.succeeded", "invoice.finalized"]
 
 
 def test_a_wish_for_a_raise(billing: Billing, actor: Actor) -> None:

@@ -78,7 +78,7 @@ def test_a_new_secret(call: Caller) -> None:
 
 
 def test_deliveries_and_replays(billing: Billing, actor: Actor, call: Caller) -> None:
-    hook = f"{PATH}/{added(call)['id']}"
+    hook = f"{PATH}/{added(call, events=['topup.succeeded'])['id']}"
     buy(actor)
     assert data(call("GET", f"{hook}/deliveries")) == []
     done = fits(REPLAY, data(call("POST", f"{hook}/replay", json=DAY)))
