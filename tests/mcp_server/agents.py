@@ -99,6 +99,11 @@ class Served:
         self._reader.join(READY_WITHIN_S)
         return code, output, "".join(self.errors)
 
+    def kill(self) -> None:
+        """Ends it in any case, once all that it said has been read."""
+        self.process.kill()
+        self._reader.join(READY_WITHIN_S)
+
     def _read(self) -> None:
         for line in self.process.stderr:
             self.errors.append(line)
@@ -120,12 +125,12 @@ def served(database_url: str, *options: str) -> Iterator[Served]:
         text=True,
     )
     with process:
+        server = Served(process)
         try:
-            server = Served(process)
             server.wait_until_ready()
             yield server
         finally:
-            process.kill()
+            server.kill()
 
 
 async def ask(
