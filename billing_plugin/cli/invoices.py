@@ -60,7 +60,7 @@ def show_invoice(
 @invoices.command("pdf")
 @ACCOUNT
 @click.argument("invoice_id")
-@click.option("--output", metavar="FILE", help="Instead of its number; - is stdout.")
+@click.option("-o", "--output", metavar="FILE", help="Instead of its number; - is stdout.")
 @DATABASE
 def print_invoice(
     account: str, invoice_id: str, *, output: str | None, database: str | None
