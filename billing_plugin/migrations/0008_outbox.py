@@ -5,8 +5,10 @@ On PostgreSQL the quick charge (0003) learns to leave that debit to the general 
 
 from __future__ import annotations
 
-from peewee import Database, PostgresqlDatabase
+from peewee import Database
 from playhouse.migrate import SchemaMigrator
+
+from billing_plugin.migrations import edit_functions
 
 TABLES = (
     "ALTER TABLE billing_account ADD COLUMN low_nanos BIGINT",
@@ -57,7 +59,6 @@ TABLES = (
     "CREATE INDEX billing_webhook_delivery_try ON billing_webhook_delivery (try_at)"
     " WHERE try_at IS NOT NULL",
 )
-FUNCTIONS = ("billing_spend", "billing_reserve", "billing_spend_all")
 # what the functions say -> what they say from now on
 CHANGES = {
     "a.limits_version, a.due_at": "a.limits_version, a.due_at, a.watch_nanos",
@@ -70,15 +71,4 @@ def up(migrator: SchemaMigrator, db: Database) -> None:  # noqa: ARG001 (the run
     """Creates the tables and columns, and has the functions look at the new one."""
     for statement in TABLES:
         db.execute_sql(statement)
-    if isinstance(db, PostgresqlDatabase):
-        for name in FUNCTIONS:
-            db.execute_sql(_changed(db, name))
-
-
-def _changed(db: Database, name: str) -> str:
-    [[text]] = db.execute_sql("SELECT pg_get_functiondef(%s::regproc)", (name,)).fetchall()
-    for said, instead in CHANGES.items():
-        if text.count(said) != 1:
-            raise RuntimeError(f"{name} is not as migration 0003 made it.")
-        text = text.replace(said, instead)
-    return str(text)
+    edit_functions(db, CHANGES)

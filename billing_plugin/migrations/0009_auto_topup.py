@@ -6,8 +6,10 @@ below the threshold to the general path, which marks it.
 
 from __future__ import annotations
 
-from peewee import Database, PostgresqlDatabase
+from peewee import Database
 from playhouse.migrate import SchemaMigrator
+
+from billing_plugin.migrations import edit_functions
 
 COLUMNS = (
     "ALTER TABLE billing_account ADD COLUMN topup_below_nanos BIGINT",
@@ -36,7 +38,6 @@ TABLE = """CREATE TABLE billing_auto_topup (
     last_failed_at TIMESTAMPTZ,
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL)"""
-FUNCTIONS = ("billing_spend", "billing_reserve", "billing_spend_all")
 # what the functions say -> what they say from now on
 CHANGES = {
     "a.limits_version": "a.topup_below_nanos, a.limits_version",
@@ -49,15 +50,4 @@ def up(migrator: SchemaMigrator, db: Database) -> None:  # noqa: ARG001 (the run
     """Adds the columns and the table, and has the functions look at the threshold."""
     for statement in (*COLUMNS, TABLE):
         db.execute_sql(statement)
-    if isinstance(db, PostgresqlDatabase):
-        for name in FUNCTIONS:
-            db.execute_sql(_changed(db, name))
-
-
-def _changed(db: Database, name: str) -> str:
-    [[text]] = db.execute_sql("SELECT pg_get_functiondef(%s::regproc)", (name,)).fetchall()
-    for said, instead in CHANGES.items():
-        if text.count(said) != 1:
-            raise RuntimeError(f"{name} is not as migration 0003 made it.")
-        text = text.replace(said, instead)
-    return str(text)
+    edit_functions(db, CHANGES)
